@@ -1,0 +1,24 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace transparency::resource {
+
+inline constexpr char kStaffRole[] = "staff";
+
+// Who asks. An empty subject is the public.
+struct Caller {
+  std::string subject;
+  std::vector<std::string> roles;
+
+  bool anonymous() const { return subject.empty(); }
+  bool HasRole(absl::string_view role) const {
+    return std::find(roles.begin(), roles.end(), role) != roles.end();
+  }
+};
+
+}  // namespace transparency::resource

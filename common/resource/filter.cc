@@ -1,0 +1,26 @@
+#include "common/resource/filter.h"
+
+#include <utility>
+
+#include "common/resource/filter_binding.h"
+
+namespace transparency::resource {
+
+absl::StatusOr<std::shared_ptr<const Filter>> Filter::Parse(
+    absl::string_view text, const google::protobuf::Descriptor& type,
+    const FieldAccess& access) {
+  auto bound =
+      filter_tree::Bind(text, type, access, filter_tree::CallerWords::kNo);
+  if (!bound.ok()) return bound.status();
+  return std::make_shared<const Filter>(*std::move(bound));
+}
+
+Filter::Filter(filter_tree::NodePtr root) : root_(std::move(root)) {}
+
+Filter::~Filter() = default;
+
+bool Filter::Matches(const google::protobuf::Message& message) const {
+  return root_ == nullptr || root_->Matches({message, nullptr});
+}
+
+}  // namespace transparency::resource

@@ -1,0 +1,194 @@
+#include "common/resource/form.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+
+namespace transparency::resource {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// Clears the field at the end of the path, in every element on the way.
+void Clear(Message* message, absl::Span<const FieldDescriptor* const> path) {
+  const auto* reflection = message->GetReflection();
+  const FieldDescriptor* field = path.front();
+  if (path.size() == 1) {
+    reflection->ClearField(message, field);
+  } else if (field->is_repeated()) {
+    const int count = reflection->FieldSize(*message, field);
+    for (int i = 0; i < count; ++i) {
+      Clear(reflection->MutableRepeatedMessage(message, field, i),
+            path.subspan(1));
+    }
+  } else if (reflection->HasField(*message, field)) {
+    Clear(reflection->MutableMessage(message, field), path.subspan(1));
+  }
+}
+
+// Where an audience leaves out a field that is not set, nothing is hidden.
+bool IsSet(const Message& message,
+           absl::Span<const FieldDescriptor* const> path) {
+  const auto* reflection = message.GetReflection();
+  const FieldDescriptor* field = path.front();
+  if (!field->is_repeated()) {
+    return reflection->HasField(message, field) &&
+           (path.size() == 1 ||
+            IsSet(reflection->GetMessage(message, field), path.subspan(1)));
+  }
+  const int count = reflection->FieldSize(message, field);
+  if (path.size() == 1) return count > 0;
+  for (int i = 0; i < count; ++i) {
+    if (IsSet(reflection->GetRepeatedMessage(message, field, i),
+              path.subspan(1))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Serialize(const Message& message, std::string* bytes) {
+  bytes->clear();
+  google::protobuf::io::StringOutputStream stream(bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializePartialToCodedStream(&coded);
+}
+
+const Message& Copy(const Message& message, std::unique_ptr<Message>* scratch) {
+  if (*scratch == nullptr ||
+      (*scratch)->GetDescriptor() != message.GetDescriptor()) {
+    scratch->reset(message.New());
+  }
+  (*scratch)->CopyFrom(message);
+  return **scratch;
+}
+
+}  // namespace
+
+Form::Form(const Kind& kind, const Caller& caller)
+    : kind_(kind), caller_(caller) {
+  for (const HiddenField& field : kind.hidden_fields) {
+    switch (field.audience->ReachOf(caller)) {
+      case Reach::kNever:
+        always_.push_back(&field);
+        break;
+      case Reach::kDepends:
+        sometimes_.push_back(&field);
+        break;
+      case Reach::kAlways:
+        break;
+    }
+  }
+}
+
+bool Form::Sees(const Item& item) const {
+  if (kind_.visible_when == nullptr) return true;
+  if (caller_.anonymous() && caller_.roles.empty()) {
+    return item.public_bytes() != nullptr;
+  }
+  return kind_.visible_when->Matches(item.message(), caller_);
+}
+
+void Form::HiddenIn(const Item& item, const Hidden& candidates,
+                    Hidden* hidden) const {
+  for (const HiddenField* field : candidates) {
+    if (IsSet(item.message(), field->path) &&
+        !field->audience->Matches(item.message(), caller_)) {
+      hidden->push_back(field);
+    }
+  }
+}
+
+const Message& Form::Of(const Item& item,
+                        std::unique_ptr<Message>* scratch) const {
+  if (always_.empty() && sometimes_.empty()) return item.message();
+  Hidden hidden;
+  HiddenIn(item, always_, &hidden);
+  HiddenIn(item, sometimes_, &hidden);
+  if (hidden.empty()) return item.message();
+  Copy(item.message(), scratch);
+  for (const HiddenField* field : hidden) Clear(scratch->get(), field->path);
+  return **scratch;
+}
+
+const Message& Form::ForQuery(const Item& item,
+                              std::unique_ptr<Message>* scratch) const {
+  if (sometimes_.empty()) return item.message();
+  return Of(item, scratch);
+}
+
+const std::string& Form::Bytes(const Item& item, std::string* scratch) const {
+  if (always_.empty() && sometimes_.empty()) return item.bytes();
+  if (caller_.anonymous() && caller_.roles.empty()) {
+    const std::string* bytes = item.public_bytes();
+    if (bytes != nullptr) return *bytes;
+  }
+  std::unique_ptr<Message> copy;
+  const Message& form = Of(item, &copy);
+  if (copy == nullptr) return item.bytes();
+  Serialize(form, scratch);
+  return *scratch;
+}
+
+FieldAccess Form::fields() const {
+  std::vector<FieldPath> hidden;
+  for (const HiddenField* field : always_) hidden.push_back(field->path);
+  return FieldAccess(std::move(hidden));
+}
+
+FieldAccess Form::fields(const Item& item) const {
+  std::vector<FieldPath> hidden;
+  for (const HiddenField* field : always_) hidden.push_back(field->path);
+  for (const HiddenField* field : sometimes_) {
+    if (!field->audience->Matches(item.message(), caller_)) {
+      hidden.push_back(field->path);
+    }
+  }
+  return FieldAccess(std::move(hidden));
+}
+
+std::string Form::Fingerprint() const {
+  if (kind_.visible_when == nullptr && kind_.hidden_fields.empty()) return "all";
+  if (caller_.anonymous() && caller_.roles.empty()) return "public";
+  std::vector<std::string> parts = caller_.roles;
+  std::sort(parts.begin(), parts.end());
+  parts.push_back(caller_.subject);
+  std::string bytes;
+  for (const std::string& part : parts) {
+    absl::StrAppend(&bytes, part.size(), ":", part);
+  }
+  // A token does not tell who asked.
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         digest);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest), 16));
+}
+
+bool ToPublic(const Kind& kind, Message* resource) {
+  const Caller everybody;
+  if (kind.visible_when != nullptr &&
+      !kind.visible_when->Matches(*resource, everybody)) {
+    return false;
+  }
+  // All audiences see the full resource, also fields that another one hides.
+  std::vector<const HiddenField*> hidden;
+  for (const HiddenField& field : kind.hidden_fields) {
+    if (!field.audience->Matches(*resource, everybody)) {
+      hidden.push_back(&field);
+    }
+  }
+  for (const HiddenField* field : hidden) Clear(resource, field->path);
+  return true;
+}
+
+}  // namespace transparency::resource

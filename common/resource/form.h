@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/resource/caller.h"
+#include "common/resource/field_access.h"
+#include "common/resource/item.h"
+#include "common/resource/kind.h"
+#include "google/protobuf/message.h"
+
+namespace transparency::resource {
+
+// How one caller sees the resources of one kind: everything that leaves the
+// service goes through here. Cheap to make for a call; keeps references to the
+// kind and the caller. Thread-safe.
+class Form {
+ public:
+  Form(const Kind& kind, const Caller& caller);
+
+  // Whether the resource exists for the caller.
+  bool Sees(const Item& item) const;
+
+  // The resource as the caller sees it, for one that Sees. The item's own
+  // message where nothing is hidden; otherwise `scratch` holds the copy and may
+  // be used again for the next.
+  const google::protobuf::Message& Of(
+      const Item& item,
+      std::unique_ptr<google::protobuf::Message>* scratch) const;
+
+  // Of, serialized. The item's own bytes where nothing is hidden.
+  const std::string& Bytes(const Item& item, std::string* scratch) const;
+
+  // Like Of for a filter or an order over fields(): fields that exist for the
+  // caller in no resource may still be in it.
+  const google::protobuf::Message& ForQuery(
+      const Item& item,
+      std::unique_ptr<google::protobuf::Message>* scratch) const;
+
+  // The fields that exist for the caller: those that it sees in some resource.
+  FieldAccess fields() const;
+  // Those that exist for the caller in this resource.
+  FieldAccess fields(const Item& item) const;
+
+  // Tells forms of this kind apart, for page tokens: callers with the same see
+  // the same.
+  std::string Fingerprint() const;
+
+ private:
+  using Hidden = std::vector<const HiddenField*>;
+
+  // Adds those of `candidates` that the caller does not see in this item.
+  void HiddenIn(const Item& item, const Hidden& candidates,
+                Hidden* hidden) const;
+
+  const Kind& kind_;
+  const Caller& caller_;
+  Hidden always_;     // in every resource
+  Hidden sometimes_;  // depending on the resource
+};
+
+// Brings a full resource into the public form. False when the public does not
+// see it at all; it is then unchanged.
+bool ToPublic(const Kind& kind, google::protobuf::Message* resource);
+
+}  // namespace transparency::resource

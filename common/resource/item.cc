@@ -1,0 +1,165 @@
+#include "common/resource/item.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/resource/form.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
+
+namespace transparency::resource {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// Bytes of a digest that an etag shows: 64 bits tell versions of one resource
+// apart.
+constexpr size_t kEtagBytes = 8;
+
+// The same message always gives the same bytes, also where it holds a map.
+std::string Deterministic(const Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializePartialToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+std::string Sha256(absl::string_view bytes) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         digest);
+  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+}
+
+// `plain` is the serialized resource without its etag.
+std::string Etag(absl::string_view plain, absl::string_view salt) {
+  const std::string digest = Sha256(absl::StrCat(salt, plain));
+  return absl::StrCat(
+      "\"", absl::BytesToHexString(digest.substr(0, kEtagBytes)), "\"");
+}
+
+// One text field on the wire; appended to a message it is part of it.
+std::string Field(const FieldDescriptor& field, absl::string_view value) {
+  using google::protobuf::internal::WireFormatLite;
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.WriteTag(WireFormatLite::MakeTag(
+        field.number(), WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+    coded.WriteVarint32(static_cast<uint32_t>(value.size()));
+    coded.WriteRaw(value.data(), static_cast<int>(value.size()));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
+                                       absl::Time now, const Item* previous) {
+  std::unique_ptr<Message> message = std::move(stored.message);
+  if (stored.personal != nullptr) message->MergeFrom(*stored.personal);
+  const std::string& name =
+      message->GetReflection()->GetString(*message, kind.name_field);
+  auto shared_name = previous != nullptr && previous->name() == name
+                         ? previous->shared_name()
+                         : std::make_shared<const std::string>(name);
+  std::shared_ptr<Item> item(new Item(kind, std::move(shared_name)));
+  item->revision_ = stored.revision;
+  item->personal_salt_ = std::move(stored.personal_salt);
+  const bool compare = kind.rules.effective && !stored.recorded_in_effect;
+  const std::string before = compare ? Deterministic(*message) : std::string();
+  const std::string after = item->Finish(std::move(message), now);
+  item->clock_pending_ = compare && after != before;
+  return item;
+}
+
+std::shared_ptr<const Item> Item::At(absl::Time now) const {
+  std::unique_ptr<Message> copy(message_->New());
+  copy->CopyFrom(*message_);
+  std::shared_ptr<Item> item(new Item(kind_, name_));
+  item->revision_ = revision_;
+  item->personal_salt_ = personal_salt_;
+  item->Finish(std::move(copy), now);
+  item->clock_pending_ = clock_pending_ || item->etag() != etag();
+  return item;
+}
+
+std::string Item::Finish(std::unique_ptr<Message> message, absl::Time now) {
+  const auto* reflection = message->GetReflection();
+  reflection->ClearField(message.get(), kind_.etag_field);
+  deleted_ = kind_.delete_time_field != nullptr &&
+             reflection->HasField(*message, kind_.delete_time_field);
+  if (kind_.rules.effective && !deleted_) {
+    next_change_ = kind_.rules.effective(message.get(), now);
+  }
+  std::string plain = Deterministic(*message);
+  const std::string etag = Etag(plain, personal_salt_);
+  bytes_ = absl::StrCat(plain, Field(*kind_.etag_field, etag));
+  reflection->SetString(message.get(), kind_.etag_field, etag);
+  message_ = std::move(message);
+  FindPublicForm();
+  return plain;
+}
+
+void Item::FindPublicForm() {
+  if (kind_.visible_when != nullptr &&
+      !kind_.visible_when->Matches(*message_, Caller{})) {
+    public_visible_ = false;
+    return;
+  }
+  if (kind_.hidden_fields.empty()) return;
+  std::unique_ptr<Message> form(message_->New());
+  form->CopyFrom(*message_);
+  ToPublic(kind_, form.get());
+  std::string bytes = Deterministic(*form);
+  if (bytes.size() != bytes_.size()) {
+    public_bytes_ = std::make_unique<const std::string>(std::move(bytes));
+  }
+}
+
+const std::string& Item::etag() const {
+  return message_->GetReflection()->GetStringReference(
+      *message_, kind_.etag_field, nullptr);
+}
+
+std::unique_ptr<Message> Item::WithoutPersonal() const {
+  std::unique_ptr<Message> copy(message_->New());
+  copy->CopyFrom(*message_);
+  const auto* reflection = copy->GetReflection();
+  reflection->ClearField(copy.get(), kind_.etag_field);
+  for (const FieldDescriptor* field : kind_.personal_fields) {
+    reflection->ClearField(copy.get(), field);
+  }
+  return copy;
+}
+
+std::unique_ptr<Message> Item::PersonalOnly() const {
+  const auto* reflection = message_->GetReflection();
+  std::vector<const FieldDescriptor*> set;
+  reflection->ListFields(*message_, &set);
+  std::unique_ptr<Message> only(message_->New());
+  only->CopyFrom(*message_);
+  bool any = false;
+  for (const FieldDescriptor* field : set) {
+    const bool personal =
+        std::find(kind_.personal_fields.begin(), kind_.personal_fields.end(),
+                  field) != kind_.personal_fields.end();
+    any = any || personal;
+    if (!personal) reflection->ClearField(only.get(), field);
+  }
+  return any ? std::move(only) : nullptr;
+}
+
+}  // namespace transparency::resource

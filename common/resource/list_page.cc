@@ -1,0 +1,222 @@
+#include "common/resource/list_page.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/resource/filter.h"
+#include "common/resource/names.h"
+#include "common/resource/order.h"
+#include "common/resource/page_token.h"
+
+namespace transparency::resource {
+namespace {
+
+using google::protobuf::Message;
+
+// What all names below `parent` begin with, as far as it is without `-`.
+std::string PrefixOf(const Kind& kind, absl::string_view parent) {
+  const std::string all =
+      absl::StrCat(parent, parent.empty() ? "" : "/", kind.collection, "/");
+  const size_t any = all.find("/-/");
+  return any == std::string::npos ? all : all.substr(0, any + 1);
+}
+
+// One page in the making.
+class Page {
+ public:
+  Page(const List& list, size_t size,
+       absl::FunctionRef<void(const Item&, const std::string&)> emit)
+      : list_(list), size_(size), emit_(emit) {}
+
+  // False when the page has no room for it.
+  bool Add(const Item& item) {
+    if (count_ == size_) return false;
+    const std::string& bytes = list_.form.Bytes(item, &scratch_);
+    if (count_ > 0 && bytes_ + bytes.size() > kMaxPageBytes) return false;
+    ++count_;
+    bytes_ += bytes.size();
+    emit_(item, bytes);
+    return true;
+  }
+
+ private:
+  const List& list_;
+  const size_t size_;
+  absl::FunctionRef<void(const Item&, const std::string&)> emit_;
+  std::string scratch_;
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+};
+
+// A resource that belongs into the list, and its sort key.
+struct Candidate {
+  std::string key;
+  const Item* item;
+};
+
+bool Before(const Candidate& a, const Candidate& b) {
+  const int order = a.key.compare(b.key);
+  return order != 0 ? order < 0 : a.item->name() < b.item->name();
+}
+
+class Lister {
+ public:
+  Lister(const List& list, absl::FunctionRef<absl::Status()> still_wanted)
+      : list_(list), still_wanted_(still_wanted) {}
+
+  absl::StatusOr<std::string> Run(
+      absl::FunctionRef<void(const Item&, const std::string&)> emit);
+
+ private:
+  absl::Status Read();
+  // Calls `visit` with every item from `from` on that belongs into the list,
+  // until it returns false; not OK when nobody waits any more. Stops after
+  // `budget` items that the caller sees; `stopped_at_` is then the last one's
+  // name.
+  absl::Status Scan(const std::string& from, int budget,
+                    absl::FunctionRef<bool(const Item&, const Message&)> visit);
+  absl::StatusOr<std::string> InNameOrder(Page* page);
+  absl::StatusOr<std::string> InOtherOrder(Page* page);
+  std::string Token(const std::string& name, std::string key) const {
+    return MakePageToken(query_, {name, std::move(key)});
+  }
+
+  const List& list_;
+  absl::FunctionRef<absl::Status()> still_wanted_;
+  std::shared_ptr<const Filter> filter_;
+  std::shared_ptr<const Order> order_;
+  std::string prefix_;
+  std::vector<std::string> query_;
+  size_t size_ = 0;
+  Position after_;  // name empty: from the beginning
+  std::string stopped_at_;
+};
+
+absl::Status Lister::Read() {
+  auto size = PageSize(list_.page_size);
+  if (!size.ok()) return size.status();
+  size_ = static_cast<size_t>(*size);
+  const FieldAccess fields = list_.form.fields();
+  auto filter = Filter::Parse(list_.filter, *list_.kind.descriptor, fields);
+  if (!filter.ok()) return filter.status();
+  filter_ = *std::move(filter);
+  auto order = Order::Parse(list_.order_by, *list_.kind.descriptor, fields);
+  if (!order.ok()) return order.status();
+  order_ = *std::move(order);
+  prefix_ = PrefixOf(list_.kind, list_.parent);
+  query_ = {std::string(list_.method),   std::string(list_.parent),
+            std::string(list_.filter),   std::string(list_.order_by),
+            list_.form.Fingerprint(),    list_.show_deleted ? "deleted" : ""};
+  query_.insert(query_.end(), list_.more.begin(), list_.more.end());
+  if (list_.page_token.empty()) return absl::OkStatus();
+  auto after = ReadPageToken(query_, list_.page_token);
+  if (!after.ok()) return after.status();
+  after_ = *std::move(after);
+  return absl::OkStatus();
+}
+
+absl::Status Lister::Scan(
+    const std::string& from, int budget,
+    absl::FunctionRef<bool(const Item&, const Message&)> visit) {
+  absl::Status status;
+  int examined = 0;
+  int counted = 0;
+  std::unique_ptr<Message> scratch;
+  const bool any_parent = absl::StrContains(list_.parent, kAnyId);
+  list_.snapshot.Scan(list_.kind, from, [&](const Item& item) {
+    if (!absl::StartsWith(item.name(), prefix_)) return false;
+    if (++examined % kAskEvery == 0) {
+      status = still_wanted_();
+      if (!status.ok()) return false;
+    }
+    if ((item.deleted() && !list_.show_deleted) ||
+        (any_parent && !ParentMatches(ParentOf(item.name()), list_.parent)) ||
+        !list_.form.Sees(item)) {
+      return true;
+    }
+    // Only what exists for the caller counts, and is named in a token.
+    if (++counted > budget) return false;
+    stopped_at_ = item.name();
+    const Message& seen = list_.form.ForQuery(item, &scratch);
+    return !filter_->Matches(seen) || visit(item, seen);
+  });
+  if (counted <= budget) stopped_at_.clear();
+  return status;
+}
+
+absl::StatusOr<std::string> Lister::InNameOrder(Page* page) {
+  std::string from = prefix_;
+  if (!after_.name.empty()) {
+    from = after_.name;
+    from.push_back('\0');  // the least text after the name
+  }
+  std::string last;
+  bool more = false;
+  absl::Status status =
+      Scan(from, kMaxExamined, [&](const Item& item, const Message&) {
+        more = !page->Add(item);
+        if (!more) last = item.name();
+        return !more;
+      });
+  if (!status.ok()) return status;
+  if (more) return Token(last, "");
+  return stopped_at_.empty() ? "" : Token(stopped_at_, "");
+}
+
+absl::StatusOr<std::string> Lister::InOtherOrder(Page* page) {
+  // The least of those after the position, one more than the page can hold: a
+  // heap with the greatest on top.
+  std::vector<Candidate> least;
+  Candidate candidate;
+  absl::Status status = Scan(
+      prefix_, std::numeric_limits<int>::max(),
+      [&](const Item& item, const Message& seen) {
+        order_->Key(seen, &candidate.key);
+        candidate.item = &item;
+        if (!after_.name.empty()) {
+          const int order = candidate.key.compare(after_.key);
+          if (order < 0 || (order == 0 && item.name() <= after_.name)) {
+            return true;
+          }
+        }
+        if (least.size() <= size_) {
+          least.push_back(candidate);
+          std::push_heap(least.begin(), least.end(), Before);
+        } else if (Before(candidate, least.front())) {
+          std::pop_heap(least.begin(), least.end(), Before);
+          least.back() = candidate;
+          std::push_heap(least.begin(), least.end(), Before);
+        }
+        return true;
+      });
+  if (!status.ok()) return status;
+  std::sort_heap(least.begin(), least.end(), Before);
+  const Candidate* last = nullptr;
+  for (const Candidate& next : least) {
+    if (!page->Add(*next.item)) return Token(last->item->name(), last->key);
+    last = &next;
+  }
+  return "";
+}
+
+absl::StatusOr<std::string> Lister::Run(
+    absl::FunctionRef<void(const Item&, const std::string&)> emit) {
+  absl::Status status = Read();
+  if (!status.ok()) return status;
+  Page page(list_, size_, emit);
+  return order_->by_name() ? InNameOrder(&page) : InOtherOrder(&page);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ListPage(
+    const List& list, absl::FunctionRef<absl::Status()> still_wanted,
+    absl::FunctionRef<void(const Item&, const std::string& bytes)> emit) {
+  return Lister(list, still_wanted).Run(emit);
+}
+
+}  // namespace transparency::resource

@@ -1,0 +1,36 @@
+#include "common/resource/predicate.h"
+
+#include <utility>
+
+#include "common/resource/filter_binding.h"
+
+namespace transparency::resource {
+namespace {
+
+class BoundPredicate final : public Predicate {
+ public:
+  explicit BoundPredicate(filter_tree::NodePtr root) : root_(std::move(root)) {}
+
+  bool Matches(const google::protobuf::Message& message,
+               const Caller& caller) const override {
+    return root_ == nullptr || root_->Matches({message, &caller});
+  }
+  Reach ReachOf(const Caller& caller) const override {
+    return root_ == nullptr ? Reach::kAlways : root_->ReachOf(caller);
+  }
+
+ private:
+  const filter_tree::NodePtr root_;  // null: everything
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Predicate>> Predicate::Compile(
+    absl::string_view text, const google::protobuf::Descriptor& type) {
+  auto bound = filter_tree::Bind(text, type, FieldAccess(),
+                                 filter_tree::CallerWords::kYes);
+  if (!bound.ok()) return bound.status();
+  return std::make_shared<const BoundPredicate>(*std::move(bound));
+}
+
+}  // namespace transparency::resource

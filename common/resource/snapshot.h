@@ -1,0 +1,149 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/resource/chunked_set.h"
+#include "common/resource/item.h"
+#include "common/resource/kind.h"
+
+namespace transparency::resource {
+
+// All resources of a service at one revision and instant. A value: copies are
+// cheap and share what has not changed. Const methods are thread-safe. Domain
+// rules read this and nothing else.
+class Snapshot {
+ public:
+  explicit Snapshot(const Catalogue* catalogue);
+
+  const Catalogue& catalogue() const { return *catalogue_; }
+  // Of the last journal entry applied; -1 before the first.
+  int64_t revision() const { return revision_; }
+  // Chain digest at that revision, 32 bytes; empty before the first.
+  const std::string& digest() const { return digest_; }
+  // The instant at which the resources are in effect.
+  absl::Time instant() const { return instant_; }
+  // The first instant at which the clock changes one of them.
+  absl::Time next_change() const;
+
+  // The item of this name, deleted ones too; null when there is none. Lives as
+  // long as this snapshot.
+  const Item* Find(absl::string_view name) const;
+  // Find, but a deleted one does not exist.
+  const Item* FindLive(absl::string_view name) const;
+  // The shared pointer behind Find, to keep an item longer than the snapshot.
+  ItemPtr Share(absl::string_view name) const;
+  // The live resource of this name and type, or null.
+  template <class T>
+  const T* Get(absl::string_view name) const {
+    const Item* item = FindLive(name);
+    return item != nullptr && item->kind().descriptor == T::descriptor()
+               ? &item->as<T>()
+               : nullptr;
+  }
+
+  // Items of a kind in name order, from the first not less than `from`, deleted
+  // ones too, until `visit` returns false.
+  void Scan(const Kind& kind, absl::string_view from,
+            absl::FunctionRef<bool(const Item&)> visit) const;
+  // Live resources of a type whose names begin with `prefix` (a parent's name
+  // and "/", or empty), in name order, until `visit` returns false.
+  template <class T>
+  void ForEach(absl::string_view prefix,
+               absl::FunctionRef<bool(const T&)> visit) const {
+    const Kind* kind = catalogue_->ByDescriptor(T::descriptor());
+    Scan(*kind, prefix, [&](const Item& item) {
+      if (!absl::StartsWith(item.name(), prefix)) return false;
+      return item.deleted() || visit(item.as<T>());
+    });
+  }
+  // How many items of a kind there are, deleted ones too.
+  size_t Count(const Kind& kind) const;
+
+  // Live items under `from.group` with from.order <= order <= until, in order.
+  void Lookup(IndexKey from, int64_t until,
+              absl::FunctionRef<bool(const Item&)> visit) const;
+  // Live resources of type T under exactly this key.
+  template <class T>
+  void Lookup(IndexKey key, absl::FunctionRef<bool(const T&)> visit) const {
+    Lookup(key, key.order, [&](const Item& item) {
+      return item.kind().descriptor != T::descriptor() || visit(item.as<T>());
+    });
+  }
+  // Live items one of whose `resource_reference` fields holds `name`.
+  void Referrers(absl::string_view name,
+                 absl::FunctionRef<bool(const Item&)> visit) const;
+  // Items that the clock has changed since their last journal entry, at most
+  // `limit`.
+  std::vector<const Item*> ClockPending(size_t limit) const;
+
+ private:
+  friend class SnapshotBuilder;
+
+  struct ByName {
+    bool operator()(const ItemPtr& a, const ItemPtr& b) const {
+      return a->name() < b->name();
+    }
+    bool operator()(const ItemPtr& a, absl::string_view b) const {
+      return a->name() < b;
+    }
+    bool operator()(absl::string_view a, const ItemPtr& b) const {
+      return a < b->name();
+    }
+  };
+  struct IndexEntry {
+    IndexKey key;
+    std::shared_ptr<const std::string> name;
+    const Kind* kind;
+  };
+  struct ByKey {
+    bool operator()(const IndexEntry& a, const IndexEntry& b) const;
+    bool operator()(const IndexEntry& a, const IndexKey& b) const;
+    bool operator()(const IndexKey& a, const IndexEntry& b) const;
+  };
+
+  const ItemPtr* FindPtr(absl::string_view name) const;
+  size_t Slot(const Kind& kind) const;
+
+  const Catalogue* catalogue_;
+  int64_t revision_ = -1;
+  std::string digest_;
+  absl::Time instant_ = absl::InfinitePast();
+  std::vector<ChunkedSet<ItemPtr, ByName>> items_;  // one per kind
+  ChunkedSet<IndexEntry, ByKey> index_;
+};
+
+// Makes the next snapshot out of one. Not thread-safe.
+class SnapshotBuilder {
+ public:
+  explicit SnapshotBuilder(const Snapshot& base)
+      : snapshot_(base), owner_(NextOwner()) {}
+
+  // What has been built so far; changes as building goes on.
+  const Snapshot& view() const { return snapshot_; }
+
+  // Puts an item in the place of the one of its name; returns that one, or null.
+  ItemPtr Put(ItemPtr item);
+  // Takes an item out (undoing a create, or a record that is purged).
+  void Remove(absl::string_view name);
+  // Brings every resource into effect at `now`; never back in time.
+  void Advance(absl::Time now);
+  void SetHead(int64_t revision, std::string digest);
+
+  // The snapshot; the builder must not be used after.
+  Snapshot Build() && { return std::move(snapshot_); }
+
+ private:
+  void Index(const ItemPtr& item, bool add);
+
+  Snapshot snapshot_;
+  uint64_t owner_;
+};
+
+}  // namespace transparency::resource
