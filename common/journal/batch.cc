@@ -1,0 +1,607 @@
+#include "common/journal/batch.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/postgres/sqlstate.h"
+#include "common/status/status.h"
+#include "spdlog/spdlog.h"
+
+namespace transparency::journal {
+namespace {
+
+// Any number that no other user of the database takes.
+constexpr char kTakeOrder[] = "SELECT pg_advisory_xact_lock(7301550442)";
+constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED";
+constexpr char kSetTimeouts[] =
+    "SELECT set_config('lock_timeout', $1::text, true), "
+    "set_config('statement_timeout', $2::text, true)";
+constexpr char kCheckConstraints[] = "SET CONSTRAINTS ALL IMMEDIATE";
+constexpr char kSelectDigest[] =
+    "SELECT digest FROM journal WHERE revision = $1::bigint";
+constexpr char kSelectRecords[] = R"sql(
+  SELECT r.caller, r.method, r.request_id::text, r.digest, r.answer, r.revision,
+         j.digest
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS k(caller, method, request_id)
+  JOIN requests r ON r.caller = k.caller AND r.method = k.method
+    AND r.request_id = k.request_id::uuid
+  LEFT JOIN journal j ON j.revision = r.revision)sql";
+constexpr char kInsertRecords[] = R"sql(
+  INSERT INTO requests (caller, method, request_id, digest, revision, answer,
+                        record_time)
+  SELECT k.caller, k.method, k.request_id::uuid, k.digest, k.revision, k.answer,
+         $7::timestamptz
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
+              $6::bytea[])
+    AS k(caller, method, request_id, digest, revision, answer)
+  ON CONFLICT (caller, method, request_id) DO NOTHING)sql";
+constexpr char kPurge[] = R"sql(
+  DELETE FROM requests WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM requests WHERE record_time < $1::timestamptz LIMIT 5000)))sql";
+
+// How often a batch that was certainly not done is begun again.
+constexpr int kAttempts = 3;
+// The client's wait beyond the server's own time-out.
+constexpr absl::Duration kGrace = absl::Seconds(1);
+constexpr absl::Duration kMinBatchTime = absl::Seconds(2);
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+constexpr absl::Duration kSettleInterval = absl::Milliseconds(50);
+constexpr absl::Duration kClockSkip = absl::Minutes(1);
+constexpr absl::Duration kPurgeTime = absl::Seconds(10);
+
+absl::Status StorageUnavailable() {
+  return status::RetryLater(
+      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
+      "The database cannot be written to at the moment; nothing was done.",
+      kRetryDelay);
+}
+
+absl::Status OutcomeUnknown() {
+  return status::Refuse(
+      absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
+      "The connection to the database was lost while the change was being "
+      "committed. Ask again with the same request_id.");
+}
+
+absl::Status Defect() {
+  return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
+                        "The service failed to carry this out; nothing was "
+                        "done. The failure is logged.");
+}
+
+absl::Status RequestIdReused(const std::string& request_id) {
+  return status::Refuse(
+      absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
+      absl::StrCat("request_id ", request_id,
+                   " came before with another request."),
+      {{"requestId", request_id}});
+}
+
+bool IsUuid(absl::string_view text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-'
+             : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A request_id that counts: of a call that will be recorded.
+bool HasRecord(const Command& command) {
+  return !command.validate_only && IsUuid(command.request_id);
+}
+
+std::string RecordKey(absl::string_view caller, absl::string_view method,
+                      absl::string_view request_id) {
+  return absl::StrCat(caller, absl::string_view("\0", 1), method,
+                      absl::string_view("\0", 1),
+                      absl::AsciiStrToLower(request_id));
+}
+
+std::string RecordKey(const Command& command) {
+  return RecordKey(command.caller.subject, command.method, command.request_id);
+}
+
+std::string Millis(absl::Duration duration) {
+  return absl::StrCat(
+      std::max<int64_t>(1, absl::ToInt64Milliseconds(duration)));
+}
+
+}  // namespace
+
+BatchRunner::BatchRunner(const WriterOptions& options, Store* store,
+                         Clock* clock, Metrics* metrics)
+    : options_(options), store_(store), clock_(clock), metrics_(metrics) {}
+
+absl::Status BatchRunner::Connect() {
+  postgres::SessionOptions session_options;
+  session_options.conninfo = options_.conninfo;
+  session_options.application_name = "transparency writer";
+  auto session = postgres::Session::Connect(session_options);
+  if (!session.ok()) return session.status();
+  if (tables_.empty()) {
+    auto tables = ReadTables(session->get(), store_->catalogue());
+    if (!tables.ok()) return tables.status();
+    tables_ = *std::move(tables);
+  }
+  session_ = *std::move(session);
+  if (connected_before_) metrics_->reconnects.Increment();
+  connected_before_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status BatchRunner::EnsureSession() {
+  if (session_ != nullptr && session_->usable()) return absl::OkStatus();
+  session_.reset();
+  return Connect();
+}
+
+absl::Time BatchRunner::BatchDeadline(
+    const std::vector<Command>& commands) const {
+  const absl::Time now = absl::Now();
+  if (commands.empty()) return now + options_.max_batch_time;
+  absl::Time latest = now + kMinBatchTime;
+  for (const Command& command : commands) {
+    latest = std::max(latest, command.deadline);
+  }
+  return std::min(latest, now + options_.max_batch_time);
+}
+
+void BatchRunner::DropExpired(std::vector<Command>* commands) {
+  const absl::Time now = absl::Now();
+  std::vector<Command> kept;
+  for (Command& command : *commands) {
+    if (now >= command.deadline) {
+      command.done(status::Refuse(
+          absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+          "The call's time ran out before its turn came; nothing was done."));
+    } else if (command.abandoned && command.abandoned()) {
+      command.done(status::Refuse(absl::StatusCode::kCancelled,
+                                  "CALL_CANCELLED",
+                                  "The caller went away; nothing was done."));
+    } else {
+      kept.push_back(std::move(command));
+    }
+  }
+  *commands = std::move(kept);
+}
+
+void BatchRunner::Refuse(std::vector<Command>* commands,
+                         const absl::Status& status) {
+  for (Command& command : *commands) command.done(status);
+  commands->clear();
+}
+
+void BatchRunner::LogFailure(const absl::Status& status, size_t commands) {
+  metrics_->failed_batches.Increment();
+  if (postgres::IsConstraintViolation(status)) {
+    metrics_->constraint_hits.Increment();
+  }
+  spdlog::error("writer: a batch of {} commands failed: {}", commands,
+                std::string(status.message()));
+}
+
+void BatchRunner::Run(std::vector<Command> commands) {
+  const bool clock_only = commands.empty();
+  for (int attempt = 0; attempt < kAttempts;) {
+    DropExpired(&commands);
+    if (commands.empty() && !clock_only) return;
+    absl::Status status = EnsureSession();
+    if (!status.ok()) {
+      spdlog::warn("writer: {}", std::string(status.message()));
+      break;
+    }
+    const size_t size = commands.size();
+    const Attempt tried = Try(&commands, nullptr);
+    switch (tried.end) {
+      case End::kCommitted:
+        return;
+      case End::kMore:
+        continue;
+      case End::kUnknown:
+        return;
+      case End::kFailed:
+        LogFailure(tried.status, size);
+        return Isolate(std::move(commands));
+      case End::kNotDone:
+        metrics_->failed_batches.Increment();
+        spdlog::warn("writer: a batch was not done: {}",
+                     std::string(tried.status.message()));
+        // The order lock did not come free: others wait for it too.
+        if (postgres::ErrorOf(tried.status).sqlstate == "55P03") {
+          attempt = kAttempts;
+        }
+        ++attempt;
+    }
+  }
+  Refuse(&commands, StorageUnavailable());
+}
+
+void BatchRunner::Isolate(std::vector<Command> commands) {
+  IsolateClock(ClockNames(options_.clock_batch_size));
+  for (Command& command : commands) {
+    std::vector<Command> one;
+    one.push_back(std::move(command));
+    for (int attempt = 0; !one.empty() && attempt < kAttempts; ++attempt) {
+      DropExpired(&one);
+      if (one.empty() || !EnsureSession().ok()) break;
+      const Attempt tried = Try(&one, nullptr);
+      if (tried.end == End::kMore) continue;
+      if (tried.end == End::kFailed) {
+        LogFailure(tried.status, 1);
+        Refuse(&one, Defect());
+      }
+    }
+    Refuse(&one, StorageUnavailable());
+  }
+}
+
+void BatchRunner::IsolateClock(const std::vector<std::string>& names) {
+  if (names.empty() || !EnsureSession().ok()) return;
+  std::vector<Command> none;
+  const Attempt tried = Try(&none, &names);
+  if (tried.end != End::kFailed) return;
+  if (names.size() == 1) {
+    LogFailure(tried.status, 0);
+    spdlog::error("writer: the clock's change of {} cannot be written",
+                  names[0]);
+    clock_skips_[names[0]] = SteadyNow() + kClockSkip;
+    return;
+  }
+  const auto middle =
+      names.begin() + static_cast<std::ptrdiff_t>(names.size() / 2);
+  IsolateClock({names.begin(), middle});
+  IsolateClock({middle, names.end()});
+}
+
+// ---- one transaction ----
+
+BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
+                                      const std::vector<std::string>* clock) {
+  Transaction tx;
+  tx.begun = SteadyNow();
+  tx.deadline = BatchDeadline(*commands);
+  Records records;
+  absl::Status status = Begin(&tx);
+  if (status.ok()) status = CatchUp(&tx);
+  if (status.ok()) PutClock(&tx, clock);
+  std::vector<Command> later;
+  if (tx.more) later.swap(*commands);
+  // Whoever gave up while the lock was awaited is not served.
+  DropExpired(commands);
+  if (status.ok()) status = LookUp(*commands, tx, &records);
+  if (status.ok()) {
+    Decide(*commands, std::move(records), &tx);
+    status = Write(*commands, tx);
+  }
+  const bool writes =
+      status.ok() && session_->in_transaction();  // Write ends an idle one
+  if (writes) status = session_->Commit(tx.deadline + kGrace);
+  Attempt attempt{End::kCommitted, status};
+  if (absl::IsUnknown(status)) {
+    attempt = Settle(tx);
+  } else if (!status.ok()) {
+    session_->Rollback(absl::Now() + kGrace);
+    const bool defect = absl::IsInternal(status) || absl::IsDataLoss(status);
+    attempt.end = defect ? End::kFailed : End::kNotDone;
+  }
+  if (attempt.end == End::kCommitted) {
+    Publish(&tx);
+    metrics_->commit_seconds.Observe(
+        absl::ToDoubleSeconds(SteadyNow() - tx.begun));
+  }
+  if (attempt.end == End::kCommitted || attempt.end == End::kUnknown) {
+    for (Verdict& verdict : tx.verdicts) {
+      if (attempt.end == End::kUnknown && verdict.writes) {
+        verdict.result = OutcomeUnknown();
+      }
+    }
+    Answer(commands, &tx);
+  }
+  if (tx.more) {
+    *commands = std::move(later);
+    if (attempt.end == End::kCommitted) attempt.end = End::kMore;
+  }
+  return attempt;
+}
+
+absl::Status BatchRunner::Begin(Transaction* tx) {
+  const absl::Duration left = tx->deadline - absl::Now();
+  postgres::Params timeouts;
+  timeouts.Text(Millis(std::min(left, options_.max_lock_wait)))
+      .Text(Millis(left));
+  // The head is read by a statement of its own: the one that waits for the lock
+  // sees the journal as it was before.
+  auto begun = session_->QueryAll({{kBegin, {}},
+                                   {kSetTimeouts, timeouts},
+                                   {kTakeOrder, {}},
+                                   {kSelectHead, {}}},
+                                  tx->deadline + kGrace);
+  if (!begun.ok()) return begun.status();
+  tx->head = ParseHead(begun->back());
+  return absl::OkStatus();
+}
+
+absl::Status BatchRunner::CatchUp(Transaction* tx) {
+  const std::shared_ptr<const resource::Snapshot> base = store_->Base();
+  const Head& head = tx->head;
+  const bool same = base->revision() < head.revision ||
+                    (base->revision() == head.revision &&
+                     base->digest() == head.digest);
+  if (!store_->loaded()) return absl::UnavailableError("not loaded");
+  if (!same) {
+    store_->Invalidate();
+    return absl::UnavailableError("the database's history is another one");
+  }
+  tx->marks.push_back({base->revision(), base->digest()});
+  resource::SnapshotBuilder builder(*base);
+  const absl::Time now =
+      std::max({clock_->Reading(head.database_time), head.record_time,
+                base->instant()});
+  builder.Advance(now);
+  while (builder.view().revision() < head.revision) {
+    auto entries = ReadEntries(session_.get(), builder.view().revision(),
+                               kReplayLimit, tx->deadline + kGrace);
+    if (!entries.ok()) return entries.status();
+    absl::Status status = Replay(*entries, now, &builder, &tx->marks);
+    if (absl::IsDataLoss(status) || entries->empty()) {
+      store_->Invalidate();
+      return absl::UnavailableError("the database's history is another one");
+    }
+    if (!status.ok()) return status;
+  }
+  tx->bench = std::make_unique<Workbench>(std::move(builder), head, now);
+  return absl::OkStatus();
+}
+
+void BatchRunner::PutClock(Transaction* tx,
+                           const std::vector<std::string>* clock) {
+  const absl::Time now = SteadyNow();
+  absl::erase_if(clock_skips_, [&](const auto& skip) {
+    return skip.second <= now;
+  });
+  std::vector<resource::ItemPtr> due;
+  if (clock != nullptr) {
+    for (const std::string& name : *clock) {
+      resource::ItemPtr item = tx->bench->view().Share(name);
+      if (item != nullptr && item->clock_pending()) due.push_back(item);
+    }
+  } else {
+    const size_t limit = options_.clock_batch_size + clock_skips_.size() + 1;
+    for (const resource::Item* item : tx->bench->view().ClockPending(limit)) {
+      if (!clock_skips_.contains(item->name())) {
+        due.push_back(tx->bench->view().Share(item->name()));
+      }
+    }
+  }
+  tx->more = due.size() > options_.clock_batch_size;
+  if (tx->more) due.resize(options_.clock_batch_size);
+  for (const resource::ItemPtr& item : due) tx->bench->PutClock(item);
+}
+
+std::vector<std::string> BatchRunner::ClockNames(size_t limit) {
+  std::vector<std::string> names;
+  for (const resource::Item* item : store_->Current()->ClockPending(limit)) {
+    if (!clock_skips_.contains(item->name())) names.push_back(item->name());
+  }
+  return names;
+}
+
+bool BatchRunner::ClockDue() {
+  return store_->loaded() && !ClockNames(clock_skips_.size() + 1).empty();
+}
+
+absl::Status BatchRunner::LookUp(const std::vector<Command>& commands,
+                                 const Transaction& tx, Records* records) {
+  std::vector<absl::string_view> callers, methods, ids;
+  for (const Command& command : commands) {
+    if (!HasRecord(command)) continue;
+    callers.push_back(command.caller.subject);
+    methods.push_back(command.method);
+    ids.push_back(command.request_id);
+  }
+  if (ids.empty()) return absl::OkStatus();
+  postgres::Params keys;
+  keys.Texts(callers).Texts(methods).Texts(ids);
+  auto rows = session_->Query(kSelectRecords, keys, tx.deadline + kGrace);
+  if (!rows.ok()) return rows.status();
+  for (int row = 0; row < rows->rows(); ++row) {
+    (*records)[RecordKey(rows->Bytes(row, 0), rows->Bytes(row, 1),
+                         rows->Bytes(row, 2))] = {
+        rows->Text(row, 3), rows->Text(row, 4),
+        Store::RevisionToken(rows->Int(row, 5), rows->Bytes(row, 6))};
+  }
+  return absl::OkStatus();
+}
+
+void BatchRunner::Decide(const std::vector<Command>& commands, Records records,
+                         Transaction* tx) {
+  for (const Command& command : commands) {
+    tx->verdicts.push_back(DecideOne(command, &records, tx));
+  }
+}
+
+BatchRunner::Verdict BatchRunner::DecideOne(const Command& command,
+                                            Records* records,
+                                            Transaction* tx) {
+  Verdict verdict;
+  if (HasRecord(command)) {
+    auto first = records->find(RecordKey(command));
+    if (first != records->end()) {
+      metrics_->repeated_requests.Increment();
+      // The first may stand in this very batch.
+      verdict.writes = true;
+      if (first->second.request_digest != command.request_digest) {
+        verdict.result = RequestIdReused(command.request_id);
+      } else {
+        verdict.result = CommandResult{first->second.answer,
+                                       first->second.revision_token, true};
+      }
+      return verdict;
+    }
+  } else if (!command.request_id.empty() && !IsUuid(command.request_id)) {
+    verdict.result =
+        status::InvalidField("request_id", "must be a UUID, RFC 9562");
+    return verdict;
+  }
+  Workbench& bench = *tx->bench;
+  const size_t before = bench.changes().size();
+  absl::StatusOr<std::string> answer = absl::UnknownError("");
+  try {
+    CommandDecision decision(&bench, &command.caller, command.method,
+                             command.request_id);
+    answer = command.decide(decision);
+  } catch (const std::exception& error) {
+    spdlog::error("writer: {} threw: {}", command.method, error.what());
+    answer = Defect();
+  } catch (...) {
+    spdlog::error("writer: {} threw", command.method);
+    answer = Defect();
+  }
+  if (!answer.ok() || command.validate_only) bench.UndoTo(before);
+  if (!answer.ok()) {
+    verdict.refused = true;
+    verdict.result = answer.status();
+    return verdict;
+  }
+  verdict.revision = bench.revision();
+  CommandResult result{*std::move(answer),
+                       Store::RevisionToken(bench.revision(), bench.digest()),
+                       false};
+  verdict.writes = bench.changes().size() > before || HasRecord(command);
+  if (HasRecord(command)) {
+    verdict.record = Record{
+        command.request_digest,
+        command.recordable ? command.recordable(result.answer) : result.answer,
+        result.revision_token};
+    (*records)[RecordKey(command)] = *verdict.record;
+  }
+  verdict.result = std::move(result);
+  return verdict;
+}
+
+absl::Status BatchRunner::Write(const std::vector<Command>& commands,
+                                const Transaction& tx) {
+  std::vector<postgres::Statement> statements =
+      WriteStatements(tx.bench->changes(), tables_);
+  std::vector<absl::string_view> callers, methods, ids, digests, answers;
+  std::vector<int64_t> revisions;
+  for (size_t i = 0; i < tx.verdicts.size(); ++i) {
+    const Verdict& verdict = tx.verdicts[i];
+    if (!verdict.record.has_value()) continue;
+    callers.push_back(commands[i].caller.subject);
+    methods.push_back(commands[i].method);
+    ids.push_back(commands[i].request_id);
+    digests.push_back(verdict.record->request_digest);
+    answers.push_back(verdict.record->answer);
+    revisions.push_back(verdict.revision);
+  }
+  if (!ids.empty()) {
+    postgres::Params params;
+    params.Texts(callers).Texts(methods).Texts(ids).ByteStrings(digests);
+    params.Ints(revisions).ByteStrings(answers).Time(tx.bench->now());
+    statements.push_back({kInsertRecords, std::move(params)});
+  }
+  if (statements.empty()) {
+    session_->Rollback(tx.deadline + kGrace);
+    return absl::OkStatus();
+  }
+  // Now a broken constraint is told by name, and COMMIT cannot meet one.
+  statements.push_back({kCheckConstraints, {}});
+  return session_->QueryAll(statements, tx.deadline + kGrace).status();
+}
+
+// ---- after COMMIT ----
+
+BatchRunner::Attempt BatchRunner::Settle(const Transaction& tx) {
+  metrics_->unknown_outcomes.Increment();
+  spdlog::warn("writer: the connection was lost at COMMIT; looking it up");
+  // Records without a change can be decided again, whatever became of them.
+  if (tx.bench->changes().empty()) {
+    return {End::kNotDone, absl::UnavailableError("connection lost at COMMIT")};
+  }
+  const Store::Mark mark{tx.bench->revision(), tx.bench->digest()};
+  while (absl::Now() < tx.deadline) {
+    const absl::StatusOr<bool> written = IsWritten(mark, tx.deadline);
+    if (written.ok()) {
+      spdlog::warn("writer: revision {} was {}", mark.revision,
+                   *written ? "committed" : "not committed");
+      return {*written ? End::kCommitted : End::kNotDone,
+              absl::UnavailableError("connection lost at COMMIT")};
+    }
+    if (on_waiting_) on_waiting_();
+    absl::Mutex pause;
+    absl::MutexLock lock(&pause);
+    const bool never = false;
+    pause.AwaitWithTimeout(absl::Condition(&never), kSettleInterval);
+  }
+  spdlog::error("writer: what became of revision {} could not be learnt",
+                mark.revision);
+  return {End::kUnknown, absl::OkStatus()};
+}
+
+absl::StatusOr<bool> BatchRunner::IsWritten(const Store::Mark& mark,
+                                            absl::Time deadline) {
+  absl::Status status = EnsureSession();
+  if (!status.ok()) return status;
+  const absl::Duration left = deadline - absl::Now();
+  postgres::Params timeouts, revision;
+  timeouts.Text(Millis(left)).Text(Millis(left));
+  revision.Int(mark.revision);
+  // The lock: while the lost session's transaction lives, it is not decided.
+  auto results = session_->QueryAll({{kBegin, {}},
+                                     {kSetTimeouts, timeouts},
+                                     {kTakeOrder, {}},
+                                     {kSelectDigest, revision}},
+                                    deadline + kGrace);
+  session_->Rollback(absl::Now() + kGrace);
+  if (!results.ok()) return results.status();
+  const postgres::Result& row = results->back();
+  return row.rows() == 1 && row.Bytes(0, 0) == mark.digest;
+}
+
+void BatchRunner::Publish(Transaction* tx) {
+  for (const PendingChange& change : tx->bench->changes()) {
+    tx->marks.push_back({change.entry.revision, change.entry.digest});
+    if (change.entry.kind == v1::Change::CLOCK) {
+      metrics_->clock_entries.Increment();
+    }
+  }
+  const int64_t head = tx->bench->revision();
+  store_->Publish(std::move(*tx->bench).Build(), tx->marks);
+  store_->Proven(head, tx->begun);
+}
+
+void BatchRunner::Answer(std::vector<Command>* commands, Transaction* tx) {
+  if (!commands->empty()) {
+    metrics_->batches.Increment();
+    metrics_->batch_size.Observe(static_cast<double>(commands->size()));
+    metrics_->commands.Increment(static_cast<double>(commands->size()));
+  }
+  for (size_t i = 0; i < commands->size(); ++i) {
+    if (tx->verdicts[i].refused) metrics_->refused_commands.Increment();
+    (*commands)[i].done(std::move(tx->verdicts[i].result));
+  }
+  commands->clear();
+}
+
+absl::Status BatchRunner::Purge() {
+  absl::Status status = EnsureSession();
+  if (!status.ok()) return status;
+  postgres::Params before;
+  before.Time(clock_->Now() - options_.request_retention);
+  while (true) {
+    auto purged = session_->Query(kPurge, before, absl::Now() + kPurgeTime);
+    if (!purged.ok()) return purged.status();
+    if (purged->affected() == 0) return absl::OkStatus();
+  }
+}
+
+}  // namespace transparency::journal

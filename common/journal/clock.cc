@@ -1,0 +1,36 @@
+#include "common/journal/clock.h"
+
+#include <chrono>
+
+#include "absl/time/clock.h"
+
+namespace transparency::journal {
+
+// A measurement over a slower round trip than this tells less than the one
+// before it.
+constexpr absl::Duration kMaxRoundTrip = absl::Milliseconds(200);
+
+absl::Time DatabaseClock::Now() const {
+  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()) +
+                              offset_micros_.load(std::memory_order_relaxed));
+}
+
+void DatabaseClock::Measured(absl::Time database, absl::Time sent,
+                             absl::Time received) {
+  const absl::Duration round_trip = received - sent;
+  if (round_trip < absl::ZeroDuration() || round_trip > kMaxRoundTrip) return;
+  const absl::Duration offset = database - (sent + round_trip / 2);
+  offset_micros_.store(absl::ToInt64Microseconds(offset),
+                       std::memory_order_relaxed);
+}
+
+absl::Duration DatabaseClock::offset() const {
+  return absl::Microseconds(offset_micros_.load(std::memory_order_relaxed));
+}
+
+absl::Time SteadyNow() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return absl::UnixEpoch() + absl::FromChrono(since);
+}
+
+}  // namespace transparency::journal

@@ -1,0 +1,43 @@
+#include "common/journal/entry.h"
+
+#include <openssl/sha.h>
+
+#include "common/postgres/params.h"
+
+namespace transparency::journal {
+namespace {
+
+constexpr char kDomain[] = "transparency/journal/v1";
+
+void AppendText(std::string* out, absl::string_view text) {
+  postgres::AppendInt32(out, static_cast<int32_t>(text.size()));
+  out->append(text.data(), text.size());
+}
+
+}  // namespace
+
+std::string Sha256(absl::string_view bytes) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         digest);
+  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+}
+
+std::string ChainDigest(absl::string_view previous, const Entry& entry) {
+  std::string row = previous.empty() ? std::string(SHA256_DIGEST_LENGTH, '\0')
+                                     : std::string(previous);
+  row += kDomain;
+  postgres::AppendInt64(&row, entry.revision);
+  postgres::AppendInt64(&row, absl::ToUnixMicros(entry.record_time));
+  postgres::AppendInt64(&row, entry.kind);
+  AppendText(&row, entry.name);
+  AppendText(&row, entry.step);
+  AppendText(&row, entry.actor);
+  AppendText(&row, entry.reason);
+  AppendText(&row, entry.request_id);
+  AppendText(&row, entry.body);
+  AppendText(&row, entry.public_digest.value_or(""));
+  return Sha256(row);
+}
+
+}  // namespace transparency::journal

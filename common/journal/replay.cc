@@ -1,0 +1,301 @@
+#include "common/journal/replay.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+
+namespace transparency::journal {
+namespace {
+
+using google::protobuf::Message;
+using resource::Item;
+using resource::ItemPtr;
+using resource::Kind;
+
+constexpr char kSelectEntries[] = R"sql(
+  SELECT j.revision, j.record_time, j.name, j.kind, j.step, j.actor, j.reason,
+         j.request_id, j.body, j.public_digest, j.digest, p.salt, p.body
+  FROM journal j LEFT JOIN personal p ON p.resource = j.name
+  WHERE j.revision > $1::bigint ORDER BY j.revision LIMIT $2::bigint)sql";
+constexpr char kSelectMarks[] = R"sql(
+  SELECT revision, digest FROM journal
+  WHERE revision > $1::bigint ORDER BY revision)sql";
+
+// Marks read at a load: tokens older than that are taken on trust anyway.
+constexpr int64_t kMarksAtLoad = 1 << 14;
+// Rows that are handed to the parsing thread at once.
+constexpr size_t kRowsAtOnce = 512;
+
+std::unique_ptr<Message> Parse(const Kind& kind, absl::string_view body) {
+  const Message* prototype =
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(
+          kind.descriptor);
+  std::unique_ptr<Message> message(prototype->New());
+  if (!message->ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return nullptr;
+  }
+  return message;
+}
+
+absl::Status Unreadable(absl::string_view name) {
+  return absl::DataLossError(absl::StrCat("the stored body of ", name,
+                                          " cannot be read"));
+}
+
+// Makes items of rows on a thread of its own: parsing costs more than copying.
+class ItemMaker {
+ public:
+  ItemMaker(const Kind* kind, absl::Time now)
+      : kind_(kind), now_(now), thread_([this] { Work(); }) {}
+  ~ItemMaker() {
+    if (thread_.joinable()) Finish().IgnoreError();
+  }
+
+  void Add(const postgres::Session::Row& row) {
+    Raw raw;
+    raw.name = std::string(*row[0]);
+    raw.body = std::string(*row[1]);
+    raw.revision = postgres::ReadInt(*row[2]);
+    if (row.size() > 3 && row[3].has_value()) {
+      raw.salt = std::string(*row[3]);
+      raw.personal = std::string(*row[4]);
+    }
+    chunk_.push_back(std::move(raw));
+    if (chunk_.size() >= kRowsAtOnce) Hand();
+  }
+
+  // All items, in name order.
+  absl::StatusOr<std::vector<ItemPtr>> Finish() {
+    Hand();
+    {
+      absl::MutexLock lock(&mutex_);
+      ended_ = true;
+    }
+    thread_.join();
+    if (!status_.ok()) return status_;
+    std::sort(items_.begin(), items_.end(), [](const auto& a, const auto& b) {
+      return a->name() < b->name();
+    });
+    return std::move(items_);
+  }
+
+ private:
+  struct Raw {
+    std::string name, body, salt, personal;
+    int64_t revision;
+  };
+  using Chunk = std::vector<Raw>;
+
+  void Hand() {
+    absl::MutexLock lock(&mutex_);
+    if (!chunk_.empty()) chunks_.push_back(std::move(chunk_));
+    chunk_.clear();
+    chunk_.reserve(kRowsAtOnce);
+  }
+
+  void Work() {
+    while (true) {
+      Chunk chunk;
+      {
+        absl::MutexLock lock(&mutex_);
+        const auto ready = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          return ended_ || !chunks_.empty();
+        };
+        mutex_.Await(absl::Condition(&ready));
+        if (chunks_.empty()) return;
+        chunk = std::move(chunks_.front());
+        chunks_.pop_front();
+      }
+      for (Raw& raw : chunk) Make(raw);
+    }
+  }
+
+  void Make(const Raw& raw) {
+    Item::Stored stored;
+    stored.message = Parse(*kind_, raw.body);
+    stored.revision = raw.revision;
+    stored.personal_salt = raw.salt;
+    if (!raw.salt.empty()) stored.personal = Parse(*kind_, raw.personal);
+    const bool lost = !raw.salt.empty() && stored.personal == nullptr;
+    if (stored.message == nullptr || lost) {
+      status_ = Unreadable(raw.name);
+      return;
+    }
+    items_.push_back(Item::Make(*kind_, std::move(stored), now_));
+  }
+
+  const Kind* const kind_;
+  const absl::Time now_;
+  Chunk chunk_;  // of the adding thread
+  absl::Mutex mutex_;
+  std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of the working thread, until it is joined.
+  std::vector<ItemPtr> items_;
+  absl::Status status_;
+  std::thread thread_;
+};
+
+absl::Status LoadTable(postgres::Session* session, const Table& table,
+                       absl::Time now, resource::SnapshotBuilder* builder,
+                       absl::Time deadline) {
+  ItemMaker maker(&table.kind(), now);
+  absl::Status status = session->CopyOut(
+      table.select_all(),
+      [&](const postgres::Session::Row& row) {
+        maker.Add(row);
+        return true;
+      },
+      deadline);
+  absl::StatusOr<std::vector<ItemPtr>> items = maker.Finish();
+  if (!status.ok()) return status;
+  if (!items.ok()) return items.status();
+  for (ItemPtr& item : *items) builder->Put(std::move(item));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const char kSelectHead[] = R"sql(
+  SELECT clock_timestamp(), j.revision, j.digest, j.record_time
+  FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+    SELECT revision, digest, record_time FROM journal
+    ORDER BY revision DESC LIMIT 1) j ON true)sql";
+const int64_t kReplayLimit = 1024;
+const char kBeginSnapshotRead[] =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+Head ParseHead(const postgres::Result& row) {
+  Head head;
+  head.database_time = row.Time(0, 0);
+  if (row.IsNull(0, 1)) return head;
+  head.revision = row.Int(0, 1);
+  head.digest = row.Text(0, 2);
+  head.record_time = row.Time(0, 3);
+  return head;
+}
+
+absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
+                                                  int64_t revision,
+                                                  int64_t limit,
+                                                  absl::Time deadline) {
+  postgres::Params params;
+  params.Int(revision).Int(limit);
+  absl::StatusOr<postgres::Result> rows =
+      session->Query(kSelectEntries, params, deadline);
+  if (!rows.ok()) return rows.status();
+  std::vector<Replayed> entries(static_cast<size_t>(rows->rows()));
+  for (int row = 0; row < rows->rows(); ++row) {
+    Replayed& replayed = entries[static_cast<size_t>(row)];
+    Entry& entry = replayed.entry;
+    entry.revision = rows->Int(row, 0);
+    entry.record_time = rows->Time(row, 1);
+    entry.name = rows->Text(row, 2);
+    entry.kind = static_cast<ChangeKind>(rows->Int(row, 3));
+    entry.step = rows->Text(row, 4);
+    entry.actor = rows->Text(row, 5);
+    entry.reason = rows->Text(row, 6);
+    entry.request_id = rows->Text(row, 7);
+    entry.body = rows->Text(row, 8);
+    if (!rows->IsNull(row, 9)) entry.public_digest = rows->Text(row, 9);
+    entry.digest = rows->Text(row, 10);
+    replayed.has_personal = !rows->IsNull(row, 11);
+    replayed.personal_salt = rows->Text(row, 11);
+    replayed.personal_body = rows->Text(row, 12);
+  }
+  return entries;
+}
+
+absl::Status ReplayUnchecked(const Replayed& replayed, absl::Time now,
+                             resource::SnapshotBuilder* builder) {
+  const Entry& entry = replayed.entry;
+  const Kind* kind = builder->view().catalogue().ByName(entry.name);
+  if (kind == nullptr) return absl::OkStatus();
+  const ItemPtr previous = builder->view().Share(entry.name);
+  Item::Stored stored;
+  stored.revision = entry.revision;
+  if (entry.kind == v1::Change::ERASED) {
+    // The entry is without content: the resource stays as it was.
+    if (previous == nullptr) return Unreadable(entry.name);
+    stored.message = previous->WithoutPersonal();
+  } else {
+    stored.message = Parse(*kind, entry.body);
+  }
+  if (stored.message == nullptr) return Unreadable(entry.name);
+  if (replayed.has_personal) {
+    stored.personal = Parse(*kind, replayed.personal_body);
+    if (stored.personal == nullptr) return Unreadable(entry.name);
+    stored.personal_salt = replayed.personal_salt;
+  }
+  builder->Put(Item::Make(*kind, std::move(stored), now, previous.get()));
+  return absl::OkStatus();
+}
+
+absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
+                    resource::SnapshotBuilder* builder,
+                    std::vector<Store::Mark>* marks) {
+  now = std::max(now, builder->view().instant());
+  builder->Advance(now);
+  for (const Replayed& replayed : entries) {
+    const Entry& entry = replayed.entry;
+    const resource::Snapshot& view = builder->view();
+    if (entry.revision != view.revision() + 1 ||
+        ChainDigest(view.digest(), entry) != entry.digest) {
+      return absl::DataLossError(absl::StrCat(
+          "journal entry ", entry.revision,
+          " does not continue the history known up to ", view.revision()));
+    }
+    absl::Status status = ReplayUnchecked(replayed, now, builder);
+    if (!status.ok()) return status;
+    builder->SetHead(entry.revision, entry.digest);
+    marks->push_back({entry.revision, entry.digest});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
+                                         const resource::Catalogue& catalogue,
+                                         const std::vector<Table>& tables,
+                                         absl::Time now, absl::Time deadline) {
+  absl::StatusOr<postgres::Result> row =
+      session->Query(kSelectHead, {}, deadline);
+  if (!row.ok()) return row.status();
+  const Head head = ParseHead(*row);
+  postgres::Params after;
+  after.Int(head.revision - kMarksAtLoad);
+  absl::StatusOr<postgres::Result> rows =
+      session->Query(kSelectMarks, after, deadline);
+  if (!rows.ok()) return rows.status();
+  std::vector<Store::Mark> marks;
+  for (int i = 0; i < rows->rows(); ++i) {
+    marks.push_back({rows->Int(i, 0), rows->Text(i, 1)});
+  }
+  resource::SnapshotBuilder builder{resource::Snapshot(&catalogue)};
+  builder.Advance(now);
+  for (const Table& table : tables) {
+    absl::Status status = LoadTable(session, table, now, &builder, deadline);
+    if (!status.ok()) return status;
+  }
+  builder.SetHead(head.revision, head.digest);
+  return Loaded{std::move(builder).Build(), std::move(marks)};
+}
+
+absl::StatusOr<Loaded> LoadTables(postgres::Session* session,
+                                  const resource::Catalogue& catalogue,
+                                  const std::vector<Table>& tables,
+                                  const Clock& clock, absl::Time deadline) {
+  absl::Status begun =
+      session->Query(kBeginSnapshotRead, {}, deadline).status();
+  if (!begun.ok()) return begun;
+  auto loaded =
+      LoadInTransaction(session, catalogue, tables, clock.Now(), deadline);
+  session->Rollback(deadline);
+  return loaded;
+}
+
+}  // namespace transparency::journal

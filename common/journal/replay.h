@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/journal/entry.h"
+#include "common/journal/store.h"
+#include "common/journal/table.h"
+#include "common/postgres/session.h"
+#include "common/resource/snapshot.h"
+
+namespace transparency::journal {
+
+// The newest row of the journal and the database's clock.
+struct Head {
+  int64_t revision = -1;
+  std::string digest;
+  absl::Time record_time = absl::InfinitePast();
+  absl::Time database_time;
+};
+
+// Gives one row for ParseHead.
+extern const char kSelectHead[];
+Head ParseHead(const postgres::Result& row);
+
+// An entry and the personal fields that its resource has by now.
+struct Replayed {
+  Entry entry;
+  bool has_personal = false;
+  std::string personal_salt;
+  std::string personal_body;
+};
+
+// Entries after `revision` in order, at most `limit`.
+absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
+                                                  int64_t revision, int64_t limit,
+                                                  absl::Time deadline);
+extern const int64_t kReplayLimit;
+
+// Brings the builder forward by the entries, each at `now` or the builder's own
+// instant, whichever is later, and appends their marks. DATA_LOSS when they do
+// not continue the builder's history. A kind that the catalogue does not know (a
+// newer binary's) leaves its mark alone.
+absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
+                    resource::SnapshotBuilder* builder,
+                    std::vector<Store::Mark>* marks);
+
+// The same for one entry, whatever its digest: for checking.
+absl::Status ReplayUnchecked(const Replayed& entry, absl::Time now,
+                             resource::SnapshotBuilder* builder);
+
+// What Store::Load takes.
+struct Loaded {
+  resource::Snapshot snapshot;
+  std::vector<Store::Mark> marks;
+};
+
+// Reads all tables as of one instant of the database, in a transaction of its
+// own.
+absl::StatusOr<Loaded> LoadTables(postgres::Session* session,
+                                  const resource::Catalogue& catalogue,
+                                  const std::vector<Table>& tables,
+                                  const Clock& clock, absl::Time deadline);
+// The same in the transaction under way, brought into effect at `now`.
+absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
+                                         const resource::Catalogue& catalogue,
+                                         const std::vector<Table>& tables,
+                                         absl::Time now, absl::Time deadline);
+extern const char kBeginSnapshotRead[];
+
+}  // namespace transparency::journal

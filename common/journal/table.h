@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/postgres/session.h"
+#include "common/resource/kind.h"
+#include "google/protobuf/message.h"
+
+namespace transparency::journal {
+
+// The table of one kind: `name text PRIMARY KEY, body bytea NOT NULL, revision
+// bigint NOT NULL`, and typed columns for what constraints, foreign keys and
+// operators need. A typed column is filled from the field of its name; from a
+// field of a nested message where the name is the path joined by "_"
+// (`valid_period_from` is valid_period.from); `parent` holds the name of the
+// parent resource. Generated columns are PostgreSQL's own. See AppendColumnJson
+// for how values look, empty ones too.
+//
+// Constraints that several rows of one command may break on the way must be
+// DEFERRABLE INITIALLY DEFERRED; they are checked before COMMIT.
+class Table {
+ public:
+  // Reads the columns. FAILED_PRECONDITION when the table is missing or holds a
+  // column that no field fills.
+  static absl::StatusOr<Table> Read(postgres::Session* session,
+                                    const resource::Kind& kind);
+
+  const resource::Kind& kind() const { return *kind_; }
+  // Quoted, for SQL.
+  const std::string& name() const { return name_; }
+  bool has_columns() const { return !columns_.empty(); }
+
+  // The typed columns of a stored message, as a JSON object.
+  std::string RowJson(const google::protobuf::Message& message) const;
+
+  // INSERT … ON CONFLICT over $1 names, $2 bodies, $3 revisions, $4 row JSONs,
+  // all arrays.
+  const std::string& upsert() const { return upsert_; }
+  // Of rows $1 names with $2 row JSONs (arrays): names whose typed columns are
+  // not what the JSON gives.
+  const std::string& mismatches() const { return mismatches_; }
+  // name, body, revision, and where the kind has personal fields salt and
+  // personal body of every row: for COPY.
+  const std::string& select_all() const { return select_all_; }
+
+ private:
+  struct Column {
+    std::string name;
+    // Empty for `parent`.
+    std::vector<const google::protobuf::FieldDescriptor*> path;
+  };
+
+  explicit Table(const resource::Kind* kind);
+  void WriteSql();
+
+  const resource::Kind* kind_;
+  std::string name_;
+  std::vector<Column> columns_;
+  std::string upsert_;
+  std::string mismatches_;
+  std::string select_all_;
+};
+
+// The tables of all kinds, in the catalogue's order.
+absl::StatusOr<std::vector<Table>> ReadTables(
+    postgres::Session* session, const resource::Catalogue& catalogue);
+
+// The parent's name: "a/b/c/d" → "a/b"; empty for "a/b".
+std::string ParentOf(const std::string& name);
+
+}  // namespace transparency::journal

@@ -1,0 +1,178 @@
+#include "absl/strings/str_cat.h"
+#include "common/journal/entry.h"
+#include "common/journal/table.h"
+#include "common/journal/tests/workshop.h"
+#include "common/postgres/sqlstate.h"
+
+namespace transparency::journal {
+namespace {
+
+using testing::HasSubstr;
+
+class SchemaTest : public WorkshopTest {
+ protected:
+  std::string Violated(const std::string& sql) {
+    return postgres::ErrorOf(database_.Try(sql)).constraint;
+  }
+  static std::string Insert(const std::string& revision,
+                            const std::string& digest = "sha256('x')") {
+    return absl::StrCat(
+        "INSERT INTO journal (revision, record_time, name, kind, step, actor, "
+        "reason, request_id, body, digest) VALUES (",
+        revision, ", now(), 'widgets/x', 1, '', '', '', '', '', ", digest, ")");
+  }
+};
+
+TEST_F(SchemaTest, TheDatabaseItselfKeepsTheJournalDense) {
+  TestReplica& replica = NewReplica();
+  ASSERT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok());
+  replica.Stop();
+  EXPECT_EQ(Violated(Insert("0")), "journal_pkey");
+  EXPECT_EQ(Violated(Insert("2")), "journal_previous_fkey");
+  EXPECT_EQ(Violated(Insert("-1")), "journal_revision_not_negative");
+  EXPECT_EQ(Violated(Insert("1", "'short'")), "journal_digest_length");
+  EXPECT_EQ(Violated("UPDATE journal SET actor = 'x'"), "journal_append_only");
+  EXPECT_EQ(Violated("DELETE FROM journal"), "journal_append_only");
+  EXPECT_FALSE(database_.Try("TRUNCATE journal CASCADE").ok());
+  EXPECT_TRUE(database_.Try(Insert("1")).ok());
+}
+
+TEST_F(SchemaTest, TheOtherConstraintsHoldToo) {
+  EXPECT_EQ(Violated("INSERT INTO personal VALUES ('people/x', 'short', '')"),
+            "personal_salt_length");
+  const std::string request =
+      "INSERT INTO requests VALUES ('a', 'm', "
+      "'00000000-0000-4000-8000-000000000001', '', -1, '', now());";
+  EXPECT_EQ(Violated(request + request), "requests_pkey");
+}
+
+TEST_F(SchemaTest, ATableThatDoesNotSuitItsKindKeepsTheWriterFromStarting) {
+  const auto start = [&] {
+    TestReplica replica(database_.conninfo());
+    return replica.Start();
+  };
+  EXPECT_TRUE(start().ok());
+  database_.Run("ALTER TABLE people ADD COLUMN email text");
+  EXPECT_THAT(std::string(start().message()), HasSubstr("personal"));
+  database_.Run("ALTER TABLE people DROP COLUMN email, ADD COLUMN salary int");
+  EXPECT_THAT(std::string(start().message()), HasSubstr("salary"));
+  database_.Run("DROP TABLE people");
+  EXPECT_THAT(std::string(start().message()), HasSubstr("people"));
+}
+
+TEST(Names, HaveParents) {
+  EXPECT_EQ(ParentOf("a/b/c/d"), "a/b");
+  EXPECT_EQ(ParentOf("a/b"), "");
+}
+
+TEST(Chain, DigestIsThatOfTheDocumentedBytes) {
+  Entry entry;
+  entry.revision = 1;
+  entry.record_time = absl::FromUnixMicros(2);
+  entry.kind = v1::Change::UPDATED;
+  entry.name = "a/b";
+  entry.body = "body";
+  const std::string previous(32, 'p');
+  std::string bytes = previous + "transparency/journal/v1";
+  bytes += std::string("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\2", 24);
+  bytes += std::string("\0\0\0\3", 4) + "a/b";
+  bytes += std::string(16, '\0');
+  bytes += std::string("\0\0\0\4", 4) + "body";
+  bytes += std::string(4, '\0');
+  EXPECT_EQ(ChainDigest(previous, entry), Sha256(bytes));
+  EXPECT_EQ(ChainDigest("", entry),
+            ChainDigest(std::string(32, '\0'), entry));
+}
+
+TEST(Chain, EveryFieldCounts) {
+  const Entry entry;
+  const std::string digest = ChainDigest("", entry);
+  std::vector<Entry> others(9, entry);
+  others[0].revision = 5;
+  others[1].record_time += absl::Microseconds(1);
+  others[2].name = "x";
+  others[3].step = "x";
+  others[4].actor = "x";
+  others[5].reason = "x";
+  others[6].request_id = "x";
+  others[7].body = "x";
+  others[8].public_digest = std::string(32, 'x');
+  for (size_t i = 0; i < others.size(); ++i) {
+    EXPECT_NE(ChainDigest("", others[i]), digest) << i;
+    for (size_t k = 0; k < i; ++k) {
+      EXPECT_NE(ChainDigest("", others[i]), ChainDigest("", others[k]));
+    }
+  }
+}
+
+// ---- check ----
+
+class CheckTest : public SchemaTest {
+ protected:
+  CheckTest() {
+    TestReplica& replica = NewReplica();
+    EXPECT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok());
+    EXPECT_TRUE(replica.Put(MakeWidget("b", "2"), kCreated).ok());
+    EXPECT_TRUE(replica.Put(MakePerson("p", "p@x.org"), kCreated).ok());
+    test::Part part;
+    part.set_name("widgets/a/parts/p");
+    part.set_fits("widgets/b");
+    EXPECT_TRUE(replica.Put(part, kCreated).ok());
+    replica.Stop();
+  }
+  std::vector<std::string> After(const std::string& sql) {
+    database_.Run("SET session_replication_role = replica; " + sql);
+    return RunCheck().problems;
+  }
+};
+
+TEST_F(CheckTest, FindsNothingWrongWithASoundDatabase) {
+  const CheckReport report = RunCheck();
+  EXPECT_THAT(report.problems, testing::IsEmpty());
+  EXPECT_EQ(report.entries, 4);
+  EXPECT_EQ(report.resources, 4);
+  EXPECT_EQ(report.personal_bodies, 1);
+}
+
+TEST_F(CheckTest, FindsAnEntryThatWasChanged) {
+  EXPECT_THAT(After("UPDATE journal SET actor = 'mallory' WHERE revision = 1"),
+              testing::ElementsAre(HasSubstr("1 has not the digest")));
+}
+
+TEST_F(CheckTest, FindsAMissingEntry) {
+  EXPECT_THAT(After("DELETE FROM journal WHERE revision = 1"),
+              testing::Contains(HasSubstr("1 is missing")));
+}
+
+TEST_F(CheckTest, FindsTimeGoingBack) {
+  EXPECT_THAT(After("UPDATE journal SET record_time = record_time - interval "
+                    "'1 hour' WHERE revision = 2"),
+              testing::Contains(HasSubstr("2 is earlier")));
+}
+
+TEST_F(CheckTest, FindsAColumnThatIsNotAsTheBody) {
+  EXPECT_THAT(After("UPDATE widgets SET made_on = NULL WHERE number = '2'"),
+              testing::ElementsAre(HasSubstr("widgets/b: its columns")));
+}
+
+TEST_F(CheckTest, FindsABodyThatIsNotAsTheJournal) {
+  EXPECT_THAT(After("UPDATE people SET body = body || '\\x1203626f62'"),
+              testing::Contains(HasSubstr("people/p: its row is not what")));
+}
+
+TEST_F(CheckTest, FindsARowTooManyAndARowTooFew) {
+  EXPECT_THAT(After("UPDATE widgets SET revision = 0 WHERE number = '2'"),
+              testing::ElementsAre(HasSubstr("its row is of revision 0")));
+  EXPECT_THAT(After("DELETE FROM widgets WHERE number = '2'"),
+              testing::UnorderedElementsAre(
+                  HasSubstr("widgets/b: it has journal entries and no row"),
+                  HasSubstr("fits refers to widgets/b")));
+}
+
+TEST_F(CheckTest, FindsAPersonalBodyOfNobody) {
+  EXPECT_THAT(After("UPDATE personal SET resource = 'people/nobody'"),
+              testing::Contains(HasSubstr("people/nobody")));
+}
+
+}  // namespace
+}  // namespace transparency::journal
