@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/rpc/caller_directory.h"
+#include "common/rpc/method_table.h"
+#include "grpcpp/generic/async_generic_service.h"
+#include "prometheus/registry.h"
+
+namespace transparency::rpc {
+
+// Looks at, and may normalise, each parsed request before its handler.
+using RequestCheck = std::function<absl::Status(google::protobuf::Message&)>;
+
+// May hold a parsed and checked call of this process's own methods back before
+// its handler. True: go on at once. False: `resume` is called once, on any
+// thread, with OK to go on or with the refusal. Must not block.
+using Admission = std::function<bool(const std::shared_ptr<Call>& call,
+                                     std::function<void(absl::Status)> resume)>;
+
+struct ServiceOptions {
+  // Domain of every ErrorInfo made here: "certification.transparency".
+  std::string domain;
+  // Null: no token is known, everybody is the public.
+  std::shared_ptr<CallerDirectory> callers;
+  RequestCheck check_request;
+  // Null: every call goes on at once.
+  Admission admission;
+  // Caps of a call's time; the client's deadline may be earlier.
+  absl::Duration max_call_time = absl::Seconds(30);
+  absl::Duration max_stream_time = absl::Hours(1);
+  // Of one serialized request message.
+  size_t max_request_bytes = 1 << 20;
+  // The read pool, for rows with Place::kPool.
+  int pool_threads = 2;
+  size_t pool_queue = 512;
+};
+
+// Serves a method table: the one place where caller, access, deadline, limits,
+// the exception barrier, metrics and log happen. Registered with
+// ServerBuilder::RegisterCallbackGenericService; outlives the server.
+class GenericService : public grpc::CallbackGenericService {
+ public:
+  // `table` has passed its Check and, like `registry`, outlives the service.
+  GenericService(const MethodTable* table, ServiceOptions options,
+                 prometheus::Registry* registry);
+  ~GenericService() override;
+
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override;
+
+  // From now on new calls are refused with UNAVAILABLE, reason DRAINING, and
+  // streams that only their client would end are ended so. Unary calls go on.
+  // Health and reflection answer still.
+  void StartDraining();
+
+  // Calls that were let in and are not over, streams included.
+  int running() const;
+  // Waits until there is none, after StartDraining. False at the deadline.
+  bool WaitUntilIdle(absl::Time deadline) const;
+
+  class Core;
+
+ private:
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace transparency::rpc

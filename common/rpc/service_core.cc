@@ -1,0 +1,307 @@
+#include "common/rpc/service_core.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/rpc/log.h"
+#include "common/rpc/status_mapping.h"
+#include "common/rpc/stream_call.h"
+#include "common/status/status.h"
+
+namespace transparency::rpc {
+namespace {
+
+using ::google::protobuf::DescriptorPool;
+
+absl::string_view View(const grpc::string_ref& text) {
+  return absl::string_view(text.data(), text.size());
+}
+
+absl::string_view MethodLabel(absl::string_view path) { return path.substr(1); }
+
+spdlog::level::level_enum LevelOf(int code) {
+  switch (static_cast<absl::StatusCode>(code)) {
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kDataLoss:
+      return spdlog::level::err;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::info;
+  }
+}
+
+// The token of "Bearer <token>" (RFC 6750; the scheme in any case).
+absl::StatusOr<absl::string_view> BearerToken(absl::string_view header) {
+  constexpr absl::string_view kScheme = "bearer ";
+  if (!absl::StartsWithIgnoreCase(header, kScheme)) {
+    return status::Refuse(
+        absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+        "the authorization header is not of the form \"Bearer <token>\"");
+  }
+  return absl::StripAsciiWhitespace(header.substr(kScheme.size()));
+}
+
+absl::Status CheckAccess(type::v1::Access access,
+                         const resource::Caller& caller) {
+  if (access == type::v1::PUBLIC) return absl::OkStatus();
+  if (caller.anonymous()) {
+    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                          "this method needs a bearer token");
+  }
+  if (access == type::v1::STAFF && !caller.HasRole(resource::kStaffRole)) {
+    return status::Refuse(absl::StatusCode::kPermissionDenied, "ROLE_MISSING",
+                          "this method needs the role staff",
+                          {{"role", resource::kStaffRole}});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+GenericService::Core::Core(const MethodTable* table, ServiceOptions options,
+                           prometheus::Registry* registry)
+    : table_(table),
+      options_(std::move(options)),
+      metrics_(registry),
+      pool_(options_.pool_threads, options_.pool_queue, registry) {
+  for (const Row* row : table->rows()) {
+    Served& served = served_[row->path];
+    served.row = row;
+    served.descriptor = row->descriptor;
+    served.metrics = metrics_.ForMethod(MethodLabel(row->path));
+  }
+  unknown_.metrics = metrics_.ForMethod("other");
+}
+
+const Served* GenericService::Core::Find(const std::string& path) {
+  const auto found = served_.find(path);
+  if (found != served_.end()) return &found->second;
+  return table_->pass_through() ? FindPassedThrough(path) : &unknown_;
+}
+
+const Served* GenericService::Core::FindPassedThrough(const std::string& path) {
+  {
+    absl::ReaderMutexLock lock(&passed_mutex_);
+    const auto found = passed_.find(path);
+    if (found != passed_.end()) return found->second.get();
+  }
+  // Only methods of linked protos are kept, so that callers cannot fill memory
+  // or metrics with names.
+  std::string name(path.substr(0, 1) == "/" ? path.substr(1) : path);
+  std::replace(name.begin(), name.end(), '/', '.');
+  const auto* descriptor =
+      DescriptorPool::generated_pool()->FindMethodByName(name);
+  if (descriptor == nullptr) return &unknown_;
+  auto served = std::make_unique<Served>();
+  served->descriptor = descriptor;
+  absl::MutexLock lock(&passed_mutex_);
+  auto& slot = passed_[path];
+  if (slot == nullptr) {
+    served->metrics = metrics_.ForMethod(MethodLabel(path));
+    slot = std::move(served);
+  }
+  return slot.get();
+}
+
+absl::Status GenericService::Core::Admit(
+    const Served& served, const grpc::GenericCallbackServerContext& context,
+    Arrival* arrival) {
+  arrival->method = context.method();
+  arrival->descriptor = served.descriptor;
+  const auto& fields = context.client_metadata();
+  arrival->headers.reserve(fields.size());
+  for (const auto& [key, value] : fields) {
+    arrival->headers.emplace_back(View(key), View(value));
+  }
+  const bool unary = served.row == nullptr
+                         ? served.descriptor != nullptr && !served.streaming()
+                         : !served.row->stream && !served.row->server_stream;
+  const absl::Time now = absl::Now();
+  arrival->deadline =
+      std::min(absl::FromChrono(context.deadline()),
+               now + (unary ? options_.max_call_time : options_.max_stream_time));
+
+  const Row* row = served.row;
+  if (draining() && !(row != nullptr && row->built_in && unary)) {
+    return DrainingStatus();
+  }
+  if (row == nullptr && !table_->pass_through()) {
+    return status::Refuse(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
+                          "there is no such method here");
+  }
+  if (arrival->deadline <= now) {
+    return status::Refuse(absl::StatusCode::kDeadlineExceeded,
+                          "DEADLINE_PASSED",
+                          "the deadline had passed when the call came");
+  }
+  if (row == nullptr || row->built_in) return absl::OkStatus();
+  return ResolveCaller(row->access, arrival);
+}
+
+absl::Status GenericService::Core::ResolveCaller(type::v1::Access access,
+                                                 Arrival* arrival) {
+  const std::string* authorization = nullptr;
+  for (const auto& [key, value] : arrival->headers) {
+    if (key != "authorization") continue;
+    if (authorization != nullptr) {
+      return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                            "the call has two authorization headers");
+    }
+    authorization = &value;
+  }
+  if (authorization == nullptr) return CheckAccess(access, resource::Caller());
+  auto token = BearerToken(*authorization);
+  if (!token.ok()) return token.status();
+  if (options_.callers != nullptr) {
+    arrival->caller = options_.callers->Find(*token);
+  }
+  if (arrival->caller == nullptr) {
+    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                          "the bearer token is not known here");
+  }
+  return CheckAccess(access, *arrival->caller);
+}
+
+absl::Status GenericService::Core::Close(const Served& served, const Call& call,
+                                         const absl::Status& status) {
+  const absl::Status presented =
+      Presentable(status, options_.domain, call.request_id());
+  const absl::Duration duration = absl::Now() - call.started();
+  served.metrics->Count(presented.raw_code(), duration);
+  const bool silent = presented.ok() && (served.row == nullptr ||
+                                         served.row->read_only);
+  if (!silent) Log(served, call, presented.raw_code(), duration, status);
+  return presented;
+}
+
+void GenericService::Core::CloseRaw(const Served& served, const Call& call,
+                                    int code) {
+  const absl::Duration duration = absl::Now() - call.started();
+  served.metrics->Count(code, duration);
+  if (code != 0) Log(served, call, code, duration, absl::OkStatus());
+}
+
+void GenericService::Core::Log(const Served& served, const Call& call, int code,
+                               absl::Duration duration,
+                               const absl::Status& original) {
+  constexpr size_t kMaxMethod = 200;
+  LogLine line(LevelOf(code), "call");
+  line.Text("method", absl::string_view(call.method()).substr(0, kMaxMethod))
+      .Text("code", CodeName(code))
+      .Number("ms", absl::ToDoubleMilliseconds(duration))
+      .Text("request_id", call.request_id())
+      .Text("trace_id", absl::string_view(call.traceparent()).substr(3, 32));
+  if (!call.caller().anonymous()) line.Text("caller", call.caller().subject);
+  const std::string reason = status::Reason(original);
+  if (!reason.empty()) line.Text("reason", reason);
+  // Messages of ordinary refusals may repeat what the caller sent.
+  if (LevelOf(code) == spdlog::level::err && served.row != nullptr) {
+    line.Text("error", original.message());
+  }
+}
+
+absl::Status GenericService::Core::CheckSize(
+    const grpc::ByteBuffer& bytes) const {
+  if (bytes.Length() <= options_.max_request_bytes) return absl::OkStatus();
+  return status::Refuse(
+      absl::StatusCode::kInvalidArgument, "LIMIT_EXCEEDED",
+      absl::StrCat("the request has ", bytes.Length(), " bytes, more than ",
+                   options_.max_request_bytes),
+      {{"limit_bytes", absl::StrCat(options_.max_request_bytes)}});
+}
+
+absl::Status GenericService::Core::ReadRequest(
+    const grpc::ByteBuffer& bytes, google::protobuf::Message* message) const {
+  if (absl::Status size = CheckSize(bytes); !size.ok()) return size;
+  if (!Parse(bytes, message)) {
+    return status::Refuse(
+        absl::StatusCode::kInvalidArgument, "MALFORMED_REQUEST",
+        absl::StrCat("the request's bytes are not a ",
+                     message->GetDescriptor()->full_name(),
+                     ", or hold text that is not UTF-8"));
+  }
+  return options_.check_request ? options_.check_request(*message)
+                                : absl::OkStatus();
+}
+
+void GenericService::Core::Enter() {
+  running_.fetch_add(1);
+  metrics_.running().Increment();
+}
+
+void GenericService::Core::Leave() {
+  metrics_.running().Decrement();
+  if (running_.fetch_sub(1) != 1 || !draining()) return;
+  // Waiters look at the count again when the mutex is let go.
+  absl::MutexLock lock(&idle_mutex_);
+}
+
+bool GenericService::Core::WaitUntilIdle(absl::Time deadline) {
+  const auto idle = [this] { return running_.load() == 0; };
+  absl::MutexLock lock(&idle_mutex_);
+  return idle_mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline);
+}
+
+void GenericService::Core::StartDraining() {
+  std::vector<std::shared_ptr<StreamCall>> streams;
+  {
+    absl::MutexLock lock(&streams_mutex_);
+    draining_.store(true);
+    for (StreamCall* stream : streams_) streams.push_back(stream->Share());
+  }
+  for (const auto& stream : streams) stream->EndForDrain();
+}
+
+bool GenericService::Core::Register(StreamCall* stream) {
+  absl::MutexLock lock(&streams_mutex_);
+  if (draining()) return false;
+  streams_.insert(stream);
+  return true;
+}
+
+void GenericService::Core::Unregister(StreamCall* stream) {
+  absl::MutexLock lock(&streams_mutex_);
+  streams_.erase(stream);
+}
+
+absl::Status AbandonedStatus(const Call& call) {
+  if (absl::Now() >= call.deadline()) {
+    return status::Refuse(absl::StatusCode::kDeadlineExceeded,
+                          "DEADLINE_PASSED", "the call's time ran out");
+  }
+  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
+                        "the caller went away");
+}
+
+absl::Status DrainingStatus() {
+  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
+                            "the process is being stopped; call another",
+                            absl::Milliseconds(100));
+}
+
+void SendableHeaders(Call* call, grpc::GenericCallbackServerContext* context) {
+  bool has_request_id = false;
+  for (auto& [key, value] : call->TakeHeaders()) {
+    has_request_id = has_request_id || key == "x-request-id";
+    context->AddInitialMetadata(key, value);
+  }
+  if (!has_request_id) {
+    context->AddInitialMetadata("x-request-id", call->request_id());
+  }
+}
+
+void SendableTrailers(Call* call, grpc::GenericCallbackServerContext* context) {
+  for (auto& [key, value] : call->TakeTrailers()) {
+    context->AddTrailingMetadata(key, value);
+  }
+}
+
+}  // namespace transparency::rpc

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/call.h"
+#include "common/rpc/call_metrics.h"
+#include "common/rpc/generic_service.h"
+#include "common/rpc/method_table.h"
+#include "common/rpc/read_pool.h"
+
+// Within common/rpc only: what the reactors of all calls share.
+namespace transparency::rpc {
+
+// A method as calls find it.
+struct Served {
+  const Row* row = nullptr;  // null: passed through, or unknown
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  std::unique_ptr<MethodMetrics> metrics;
+
+  bool streaming() const {
+    return descriptor != nullptr &&
+           (descriptor->client_streaming() || descriptor->server_streaming());
+  }
+};
+
+class StreamCall;
+
+class GenericService::Core {
+ public:
+  Core(const MethodTable* table, ServiceOptions options,
+       prometheus::Registry* registry);
+
+  const ServiceOptions& options() const { return options_; }
+  const MethodTable& table() const { return *table_; }
+  ReadPool& pool() { return pool_; }
+
+  // Around each call that is let in.
+  void Enter();
+  void Leave();
+  int running() const { return running_.load(); }
+  bool WaitUntilIdle(absl::Time deadline);
+
+  // Never null; the same object for all methods that nobody knows.
+  const Served* Find(const std::string& path);
+
+  // Reads headers, caller and deadline into `arrival`, and tells whether the
+  // call may go on.
+  absl::Status Admit(const Served& served,
+                     const grpc::GenericCallbackServerContext& context,
+                     Arrival* arrival);
+
+  // Turns a refusal into what the client sees, counts and logs the end of a
+  // call. Once per call.
+  absl::Status Close(const Served& served, const Call& call,
+                     const absl::Status& status);
+  // The same for a status that is passed on unchanged.
+  void CloseRaw(const Served& served, const Call& call, int code);
+
+  // OK, or why the request is not handed to a handler. `message` is filled in.
+  absl::Status ReadRequest(const grpc::ByteBuffer& bytes,
+                           google::protobuf::Message* message) const;
+  absl::Status CheckSize(const grpc::ByteBuffer& bytes) const;
+
+  void StartDraining();
+  bool draining() const { return draining_.load(); }
+  // Streams that draining ends. False when draining has begun.
+  bool Register(StreamCall* stream);
+  void Unregister(StreamCall* stream);
+
+ private:
+  const Served* FindPassedThrough(const std::string& path);
+  absl::Status ResolveCaller(type::v1::Access access, Arrival* arrival);
+  void Log(const Served& served, const Call& call, int code,
+           absl::Duration duration, const absl::Status& original);
+
+  const MethodTable* const table_;
+  const ServiceOptions options_;
+  CallMetrics metrics_;
+  ReadPool pool_;
+  absl::flat_hash_map<std::string, Served> served_;  // immutable
+  Served unknown_;
+  // Both sequentially consistent: a call counts itself, then looks whether the
+  // process drains; the drain is the other way round.
+  std::atomic<bool> draining_{false};
+  std::atomic<int> running_{0};
+  absl::Mutex idle_mutex_;
+
+  absl::Mutex passed_mutex_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Served>> passed_
+      ABSL_GUARDED_BY(passed_mutex_);
+  absl::Mutex streams_mutex_;
+  absl::flat_hash_set<StreamCall*> streams_ ABSL_GUARDED_BY(streams_mutex_);
+};
+
+// The status of a call whose client has gone or whose time is over.
+absl::Status AbandonedStatus(const Call& call);
+absl::Status DrainingStatus();
+
+// Runs `work`; what it throws becomes INTERNAL with the exception's text, which
+// goes to the log and never to a client.
+template <class Work>
+absl::Status Guarded(const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("exception: ", error.what()));
+  } catch (...) {
+    return absl::InternalError("exception of unknown type");
+  }
+}
+
+// Adds what the handler left in `call` to the answer's first frame.
+void SendableHeaders(Call* call, grpc::GenericCallbackServerContext* context);
+void SendableTrailers(Call* call, grpc::GenericCallbackServerContext* context);
+
+// Reactors. Each is its call, and keeps itself until gRPC is done with it.
+grpc::ServerGenericBidiReactor* StartUnary(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival);
+grpc::ServerGenericBidiReactor* StartStream(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival,
+    const StreamFactory& factory);
+// A call refused before anything is read.
+grpc::ServerGenericBidiReactor* StartRefused(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival,
+    const absl::Status& refusal);
+
+// The stream handler of a row with one request and many answers.
+StreamFactory OneRequestManyAnswers(const GenericService::Core* core,
+                                    const Row* row);
+
+}  // namespace transparency::rpc

@@ -1,0 +1,197 @@
+#include "common/rpc/stream_call.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/rpc/status_mapping.h"
+
+namespace transparency::rpc {
+
+StreamCall::StreamCall(GenericService::Core* core, const Served* served,
+                       grpc::GenericCallbackServerContext* context,
+                       Arrival arrival)
+    : Call(std::move(arrival)),
+      core_(core),
+      served_(served),
+      context_(context) {}
+
+void StreamCall::Start(const StreamFactory& factory) {
+  self_ = shared_from_this();
+  // A unary call that is passed through ends by itself; draining waits for it.
+  const bool endless = served_->row != nullptr || served_->streaming();
+  registered_ = endless && core_->Register(this);
+  if (endless && !registered_) return Finish(DrainingStatus());
+  absl::MutexLock lock(&reactions_);
+  const absl::Status started = Guarded([&]() -> absl::Status {
+    auto handler = factory(shared_from_this());
+    if (!handler.ok()) return handler.status();
+    handler_ = *std::move(handler);
+    handler_->OnStart();
+    return absl::OkStatus();
+  });
+  if (!started.ok()) return Finish(started);
+  WatchDeadline();
+}
+
+void StreamCall::Read() {
+  absl::MutexLock lock(&mutex_);
+  if (finished_ || reading_) return;
+  reading_ = true;
+  incoming_.Clear();
+  StartRead(&incoming_);
+}
+
+void StreamCall::Write(grpc::ByteBuffer message) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_ || writing_) return;
+  writing_ = true;
+  outgoing_.Swap(&message);
+  AddHeaders();
+  StartWrite(&outgoing_);
+}
+
+void StreamCall::SendHeaders() {
+  absl::MutexLock lock(&mutex_);
+  if (finished_ || headers_added_) return;
+  AddHeaders();
+  StartSendInitialMetadata();
+}
+
+void StreamCall::AddHeaders() {
+  if (std::exchange(headers_added_, true)) return;
+  SendableHeaders(this, context_);
+}
+
+void StreamCall::SendStatus(grpc::Status status) {
+  Reactor::Finish(std::move(status));
+}
+
+void StreamCall::Finish(const absl::Status& status) {
+  End(status, /*give_up_writes=*/false);
+}
+
+void StreamCall::End(const absl::Status& status, bool give_up_writes) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  finished_ = true;
+  Answered();
+  AddHeaders();
+  SendableTrailers(this, context_);
+  const absl::Status presented = core_->Close(*served_, *this, status);
+  if (!writing_) return SendStatus(ToGrpc(presented));
+  status_ = std::make_unique<grpc::Status>(ToGrpc(presented));
+  // A client that reads nothing would hold the write, and with it the call.
+  if (give_up_writes) context_->TryCancel();
+}
+
+void StreamCall::FinishRaw(grpc::Status status) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  finished_ = true;
+  Answered();
+  AddHeaders();
+  SendableTrailers(this, context_);
+  core_->CloseRaw(*served_, *this, status.error_code());
+  if (!writing_) return SendStatus(std::move(status));
+  status_ = std::make_unique<grpc::Status>(std::move(status));
+}
+
+bool StreamCall::finished() {
+  absl::MutexLock lock(&mutex_);
+  return finished_;
+}
+
+void StreamCall::React(const std::function<void(StreamHandler*)>& reaction) {
+  absl::MutexLock lock(&reactions_);
+  if (finished() || handler_ == nullptr) return;
+  const absl::Status guarded = Guarded([&] {
+    reaction(handler_.get());
+    return absl::OkStatus();
+  });
+  if (!guarded.ok()) Finish(guarded);
+}
+
+void StreamCall::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    reading_ = false;
+    if (finished_) return;
+    if (!ok && context_->IsCancelled()) return;  // OnCancel follows
+  }
+  if (!ok) return React([](StreamHandler* handler) { handler->OnHalfClose(); });
+  if (served_->row != nullptr) {
+    const absl::Status size = core_->CheckSize(incoming_);
+    if (!size.ok()) return Finish(size);
+  }
+  grpc::ByteBuffer message;
+  message.Swap(&incoming_);
+  React([&message](StreamHandler* handler) {
+    handler->OnMessage(std::move(message));
+  });
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    outgoing_.Clear();
+    if (status_ != nullptr) {
+      SendStatus(*std::exchange(status_, nullptr));
+      return;
+    }
+  }
+  React([ok](StreamHandler* handler) { handler->OnWritten(ok); });
+}
+
+void StreamCall::OnCancel() {
+  Abandon();
+  React([](StreamHandler* handler) { handler->OnAbandoned(); });
+  Finish(AbandonedStatus(*this));
+}
+
+void StreamCall::OnDeadline() {
+  Abandon();
+  React([](StreamHandler* handler) { handler->OnAbandoned(); });
+  End(AbandonedStatus(*this), /*give_up_writes=*/true);
+}
+
+void StreamCall::EndForDrain() {
+  Abandon();
+  React([](StreamHandler* handler) { handler->OnAbandoned(); });
+  Finish(DrainingStatus());
+}
+
+// gRPC cancels the call at the client's deadline; our own cap needs an alarm.
+void StreamCall::WatchDeadline() {
+  if (absl::FromChrono(context_->deadline()) <= deadline()) return;
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(absl::ToChronoTime(deadline()),
+              [weak = weak_from_this()](bool fired) {
+                if (!fired) return;
+                if (auto call = weak.lock()) call->OnDeadline();
+              });
+}
+
+void StreamCall::OnDone() {
+  if (registered_) core_->Unregister(this);
+  alarm_.reset();
+  {
+    // The handler holds the stream, which holds the handler.
+    absl::MutexLock lock(&reactions_);
+    handler_.reset();
+  }
+  core_->Leave();
+  self_.reset();
+}
+
+grpc::ServerGenericBidiReactor* StartStream(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival,
+    const StreamFactory& factory) {
+  auto call =
+      std::make_shared<StreamCall>(core, served, context, std::move(arrival));
+  call->Start(factory);
+  return call.get();
+}
+
+}  // namespace transparency::rpc

@@ -1,0 +1,225 @@
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/rpc/service_core.h"
+#include "common/rpc/status_mapping.h"
+#include "common/status/status.h"
+#include "grpcpp/alarm.h"
+
+namespace transparency::rpc {
+namespace {
+
+// One unary call: reactor and Call in one object, which keeps itself until
+// gRPC is done with it; a late answer keeps it longer and is ignored. Whoever
+// wins `answered_` alone touches the context and the reactor's operations,
+// which are there until gRPC has the status.
+class UnaryCall final : public Call,
+                        public grpc::ServerGenericBidiReactor,
+                        public std::enable_shared_from_this<UnaryCall> {
+ public:
+  UnaryCall(GenericService::Core* core, const Served* served,
+            grpc::GenericCallbackServerContext* context, Arrival arrival)
+      : Call(std::move(arrival)),
+        core_(core),
+        served_(served),
+        context_(context) {}
+
+  void Start() {
+    self_ = shared_from_this();
+    entered_ = true;
+    StartRead(&request_);
+  }
+  void Refuse(const absl::Status& refusal) {
+    self_ = shared_from_this();
+    Answer(refusal);
+  }
+
+  // The first answer counts. Any thread.
+  void Answer(absl::StatusOr<std::string> answer);
+
+  void OnReadDone(bool ok) override;
+  void OnCancel() override {
+    Abandon();
+    Answer(AbandonedStatus(*this));
+  }
+  void OnDone() override {
+    alarm_.reset();
+    if (entered_) core_->Leave();
+    self_.reset();
+  }
+
+ private:
+  void AdmitThenDispatch();
+  void Dispatch(std::unique_ptr<google::protobuf::Message> request);
+  void RunDirect(google::protobuf::Message* request);
+  void RunInPool(std::unique_ptr<google::protobuf::Message> request);
+  void RunAsync(std::unique_ptr<google::protobuf::Message> request);
+  void WatchDeadline();
+  void OnDeadline();
+
+  GenericService::Core* const core_;
+  const Served* const served_;
+  grpc::GenericCallbackServerContext* const context_;
+  bool entered_ = false;
+  grpc::ByteBuffer request_;
+  std::unique_ptr<google::protobuf::Message> request_message_;
+  grpc::ByteBuffer response_;
+  std::atomic<bool> answered_{false};
+  std::unique_ptr<grpc::Alarm> alarm_;
+  std::shared_ptr<UnaryCall> self_;
+};
+
+// Answers for a handler that lets go of its call without an answer.
+class Answering {
+ public:
+  explicit Answering(std::shared_ptr<UnaryCall> call)
+      : call_(std::move(call)) {}
+  ~Answering() {
+    call_->Answer(absl::InternalError("the handler dropped its call"));
+  }
+  void Answer(absl::StatusOr<std::string> answer) {
+    call_->Answer(std::move(answer));
+  }
+
+ private:
+  const std::shared_ptr<UnaryCall> call_;
+};
+
+void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
+  if (answered_.exchange(true, std::memory_order_acq_rel)) return;
+  Answered();
+  SendableHeaders(this, context_);
+  SendableTrailers(this, context_);
+  const absl::Status status = core_->Close(*served_, *this, answer.status());
+  if (status.ok()) {
+    response_ = ToByteBuffer(*std::move(answer));
+    StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+  } else {
+    Finish(ToGrpc(status));
+  }
+}
+
+void UnaryCall::OnReadDone(bool ok) {
+  if (answered_.load(std::memory_order_acquire)) return;
+  if (!ok) {
+    if (context_->IsCancelled()) return;  // OnCancel answers
+    return Answer(status::Refuse(absl::StatusCode::kInvalidArgument,
+                                 "MALFORMED_REQUEST",
+                                 "the call came without a request message"));
+  }
+  std::unique_ptr<google::protobuf::Message> request(
+      served_->row->prototype->New());
+  const absl::Status read = Guarded(
+      [&] { return core_->ReadRequest(request_, request.get()); });
+  request_.Clear();
+  if (!read.ok()) return Answer(read);
+  if (abandoned()) return Answer(AbandonedStatus(*this));
+  request_message_ = std::move(request);
+  AdmitThenDispatch();
+}
+
+void UnaryCall::AdmitThenDispatch() {
+  const Admission& admission = core_->options().admission;
+  const bool at_once =
+      admission == nullptr || served_->row->built_in ||
+      admission(shared_from_this(),
+                [call = shared_from_this()](const absl::Status& admitted) {
+                  if (!admitted.ok()) return call->Answer(admitted);
+                  if (call->abandoned()) {
+                    return call->Answer(AbandonedStatus(*call));
+                  }
+                  call->Dispatch(std::move(call->request_message_));
+                });
+  if (at_once) Dispatch(std::move(request_message_));
+}
+
+void UnaryCall::Dispatch(std::unique_ptr<google::protobuf::Message> request) {
+  const Row& row = *served_->row;
+  if (row.unary) return RunAsync(std::move(request));
+  if (row.place == Place::kPool) return RunInPool(std::move(request));
+  RunDirect(request.get());
+}
+
+void UnaryCall::RunDirect(google::protobuf::Message* request) {
+  absl::StatusOr<std::string> answer;
+  const absl::Status guarded = Guarded([&] {
+    answer = served_->row->direct(*this, *request);
+    return absl::OkStatus();
+  });
+  if (!guarded.ok()) answer = guarded;
+  Answer(std::move(answer));
+}
+
+void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
+  WatchDeadline();
+  auto call = shared_from_this();
+  const bool accepted = core_->pool().Submit(
+      call, [call, request = std::shared_ptr<google::protobuf::Message>(
+                       std::move(request))] {
+        if (call->abandoned()) {
+          call->Answer(AbandonedStatus(*call));
+        } else {
+          call->RunDirect(request.get());
+        }
+      });
+  if (!accepted) {
+    Answer(status::RetryLater(absl::StatusCode::kResourceExhausted,
+                              "OVERLOADED", "too many reads wait already",
+                              absl::Milliseconds(200)));
+  }
+}
+
+void UnaryCall::RunAsync(std::unique_ptr<google::protobuf::Message> request) {
+  WatchDeadline();
+  auto answering = std::make_shared<Answering>(shared_from_this());
+  const absl::Status guarded = Guarded([&] {
+    served_->row->unary(shared_from_this(), std::move(request),
+                        [answering](absl::StatusOr<std::string> answer) {
+                          answering->Answer(std::move(answer));
+                        });
+    return absl::OkStatus();
+  });
+  if (!guarded.ok()) Answer(guarded);
+}
+
+// gRPC cancels the call at the client's deadline; our own cap needs an alarm.
+void UnaryCall::WatchDeadline() {
+  if (absl::FromChrono(context_->deadline()) <= deadline()) return;
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(absl::ToChronoTime(deadline()),
+              [weak = weak_from_this()](bool fired) {
+                if (!fired) return;
+                if (auto call = weak.lock()) call->OnDeadline();
+              });
+}
+
+void UnaryCall::OnDeadline() {
+  Abandon();
+  // Whether a change was made only its handler can say.
+  if (served_->row->read_only) Answer(AbandonedStatus(*this));
+}
+
+}  // namespace
+
+grpc::ServerGenericBidiReactor* StartUnary(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival) {
+  auto call =
+      std::make_shared<UnaryCall>(core, served, context, std::move(arrival));
+  call->Start();
+  return call.get();
+}
+
+grpc::ServerGenericBidiReactor* StartRefused(
+    GenericService::Core* core, const Served* served,
+    grpc::GenericCallbackServerContext* context, Arrival arrival,
+    const absl::Status& refusal) {
+  auto call =
+      std::make_shared<UnaryCall>(core, served, context, std::move(arrival));
+  call->Refuse(refusal);
+  return call.get();
+}
+
+}  // namespace transparency::rpc

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "prometheus/registry.h"
+
+namespace transparency::server {
+
+// A host and port: "127.0.0.1:7191", "[::1]:0", ":7191" for all addresses.
+struct Address {
+  std::string host;
+  int port = 0;
+};
+absl::StatusOr<Address> ParseAddress(absl::string_view text);
+
+// Plain HTTP for those who operate a process: /metrics (Prometheus text),
+// /healthz (200 while the process lives), /readyz (200 while it wants calls,
+// else 503). One thread, few connections, short time-outs.
+class AdminListener {
+ public:
+  // `registry` and what `ready` refers to outlive the listener; `ready` is
+  // called on its thread.
+  static absl::StatusOr<std::unique_ptr<AdminListener>> Start(
+      absl::string_view listen, const prometheus::Registry* registry,
+      std::function<bool()> ready);
+  virtual ~AdminListener() = default;
+
+  virtual int port() const = 0;
+};
+
+}  // namespace transparency::server

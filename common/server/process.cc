@@ -1,0 +1,225 @@
+#include "common/server/process.h"
+
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/rpc/caller_directory.h"
+#include "common/rpc/log.h"
+#include "common/rpc/reflection.h"
+#include "common/server/admin_listener.h"
+#include "common/server/connections.h"
+#include "common/server/signals.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+
+namespace transparency::server {
+namespace {
+
+// Clients may ping every 10 s, also between calls; rpc::OpenChannel does every
+// 20 s, and only while calls run.
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kLeastPingIntervalMs = 10'000;
+constexpr int kMaxMetadataBytes = 16 << 10;
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(
+    const ProcessOptions& options, rpc::GenericService* service, int* port) {
+  grpc::ServerBuilder builder;
+  // Two processes on one port would share its calls unseen.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kLeastPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder.SetMaxSendMessageSize(options.max_message_bytes);
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
+                           port);
+  builder.RegisterCallbackGenericService(service);
+  auto server = builder.BuildAndStart();
+  if (server == nullptr || *port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen,
+        ": the address is in use by another process, or is not of this "
+        "machine"));
+  }
+  return server;
+}
+
+}  // namespace
+
+// What Run has started; taken down in reverse by Unwind.
+class Process::Running {
+ public:
+  explicit Running(Process* process) : process_(process) {}
+  ~Running() { Unwind(); }
+
+  absl::Status Start();
+  void Drain();
+  bool ready() const {
+    return serving_.load() && process_->health_->serving("");
+  }
+
+ private:
+  absl::Status StartComponents();
+  void Unwind();
+
+  Process* const process_;
+  std::atomic<bool> serving_{false};
+  int port_ = 0;
+  std::unique_ptr<AdminListener> admin_;
+  size_t started_ = 0;  // components
+  std::unique_ptr<rpc::GenericService> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::Status Process::Running::Start() {
+  const ProcessOptions& options = process_->options_;
+  process_->health_->AddRows(&process_->methods_);
+  auto reflection = rpc::Reflection::Create(options.descriptor_set);
+  if (!reflection.ok()) return reflection.status();
+  rpc::Reflection::AddRows(*reflection, &process_->methods_,
+                           options.also_listed);
+  if (absl::Status status = process_->methods_.Check(); !status.ok()) {
+    return status;
+  }
+  rpc::ServiceOptions service_options = options.service;
+  if (!options.tokens_file.empty()) {
+    auto callers = rpc::CallerDirectory::Open(options.tokens_file);
+    if (!callers.ok()) return callers.status();
+    service_options.callers = *std::move(callers);
+  }
+  auto admin =
+      AdminListener::Start(options.metrics_listen, &process_->registry_,
+                           [this] { return ready(); });
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  // Nobody can ask before the server listens; from here on a component may say
+  // otherwise.
+  process_->SetServing(true);
+  if (absl::Status status = StartComponents(); !status.ok()) return status;
+  service_ = std::make_unique<rpc::GenericService>(
+      &process_->methods_, std::move(service_options), &process_->registry_);
+  auto server = Listen(options, service_.get(), &port_);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  serving_ = true;
+  absl::MutexLock lock(&process_->mutex_);
+  process_->port_ = port_;
+  process_->metrics_port_ = admin_->port();
+  return absl::OkStatus();
+}
+
+absl::Status Process::Running::StartComponents() {
+  for (const Component& component : process_->components_) {
+    if (component.start) {
+      if (absl::Status status = component.start(); !status.ok()) {
+        return absl::Status(
+            status.code(), absl::StrCat(component.name, ": ", status.message()));
+      }
+    }
+    ++started_;
+    absl::MutexLock lock(&process_->mutex_);
+    if (process_->stopping_) return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+void Process::Running::Drain() {
+  serving_ = false;
+  process_->health_->Drain();
+  for (const auto& reaction : process_->drain_reactions_) reaction();
+  const absl::Time deadline = absl::Now() + process_->options_.drain_timeout;
+  service_->StartDraining();
+  // gRPC 1.51 answers calls that come while Shutdown says GOAWAY with CANCELLED,
+  // which tells nobody whether they were carried out. Hence new calls are
+  // refused until the last one has ended, and only then connections close: a
+  // call still on its way ends UNAVAILABLE (NoCallIsLostWhileItDrains fails
+  // otherwise).
+  if (service_->WaitUntilIdle(deadline)) EndConnections(port_);
+  // Cancels what still runs at the deadline.
+  server_->Shutdown(absl::ToChronoTime(deadline));
+  server_->Wait();
+}
+
+void Process::Running::Unwind() {
+  server_.reset();
+  service_.reset();
+  for (; started_ > 0; --started_) {
+    const Component& component = process_->components_[started_ - 1];
+    if (component.stop) component.stop();
+  }
+  admin_.reset();
+}
+
+Process::Process(ProcessOptions options)
+    : options_(std::move(options)), health_(rpc::Health::Create()) {}
+
+Process::~Process() = default;
+
+void Process::Add(std::string name, std::function<absl::Status()> start,
+                  std::function<void()> stop) {
+  components_.push_back({std::move(name), std::move(start), std::move(stop)});
+}
+
+void Process::OnDrain(std::function<void()> reaction) {
+  drain_reactions_.push_back(std::move(reaction));
+}
+
+absl::Status Process::Run() {
+  SignalWatch signals([this](int signal) {
+    rpc::LogLine(spdlog::level::info, "told to stop").Number("signal", signal);
+    Stop();
+  });
+  Running running(this);
+  const absl::Status started = running.Start();
+  {
+    absl::MutexLock lock(&mutex_);
+    settled_ = true;
+    if (!started.ok()) return started;
+    rpc::LogLine(spdlog::level::info, "serving")
+        .Number("port", port_)
+        .Number("metrics_port", metrics_port_);
+    mutex_.Await(absl::Condition(&stopping_));
+  }
+  running.Drain();
+  rpc::LogLine(spdlog::level::info, "drained");
+  absl::MutexLock lock(&mutex_);
+  return cause_;
+}
+
+void Process::Stop(const absl::Status& cause) {
+  absl::MutexLock lock(&mutex_);
+  cause_.Update(cause);
+  stopping_ = true;
+}
+
+int Process::port() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&settled_));
+  return port_;
+}
+
+int Process::metrics_port() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&settled_));
+  return metrics_port_;
+}
+
+void Process::SetServing(bool serving) {
+  for (const std::string& service : methods_.services()) {
+    health_->Set(service, serving);
+  }
+  for (const std::string& service : options_.also_listed) {
+    health_->Set(service, serving);
+  }
+  health_->Set("", serving);
+}
+
+}  // namespace transparency::server
