@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/journal/decision.h"
+#include "common/resource/kind.h"
+#include "google/protobuf/message.h"
+
+// Create (AIP-133) and Update (AIP-134, 161) of any kind, decided on the
+// writer's snapshot. The answer is the resource in the caller's form. Refusals:
+//   INVALID_ARGUMENT     fields of the resource, the mask or the id
+//   NOT_FOUND            the parent, or the resource to update
+//   ALREADY_EXISTS       RESOURCE_EXISTS, DELETED_EXISTS, or a rule's NOT_UNIQUE
+//   ABORTED              ETAG_MISMATCH
+//   FAILED_PRECONDITION  REFERENCE_NOT_FOUND, or a rule of the kind
+namespace transparency::methods {
+
+absl::StatusOr<std::string> Create(const resource::Kind& kind,
+                                   journal::Decision& decision,
+                                   const google::protobuf::Message& request);
+
+absl::StatusOr<std::string> Update(const resource::Kind& kind,
+                                   journal::Decision& decision,
+                                   const google::protobuf::Message& request);
+
+}  // namespace transparency::methods
