@@ -19,11 +19,10 @@ std::string RandomHex(int words) {
   thread_local absl::InsecureBitGen random;
   std::string hex;
   for (int i = 0; i < words; ++i) {
-    absl::StrAppend(&hex,
-                    absl::Hex(absl::Uniform<uint64_t>(
-                                  absl::IntervalClosedClosed, random, 1,
-                                  std::numeric_limits<uint64_t>::max()),
-                              absl::kZeroPad16));
+    absl::StrAppend(&hex, absl::Hex(absl::Uniform<uint64_t>(
+                                        absl::IntervalClosedClosed, random, 1,
+                                        std::numeric_limits<uint64_t>::max()),
+                                    absl::kZeroPad16));
   }
   return hex;
 }
@@ -55,7 +54,8 @@ std::string ContinueTrace(absl::string_view parent) {
        (parent.substr(0, 2) != "00" && parent[kLength] == '-')) &&
       parent.substr(3, 32).find_first_not_of('0') != absl::string_view::npos &&
       parent.substr(36, 16).find_first_not_of('0') != absl::string_view::npos;
-  if (!valid) return absl::StrCat("00-", RandomHex(2), "-", RandomHex(1), "-00");
+  if (!valid)
+    return absl::StrCat("00-", RandomHex(2), "-", RandomHex(1), "-00");
   return absl::StrCat("00-", parent.substr(3, 32), "-", RandomHex(1), "-",
                       parent.substr(53, 2));
 }
@@ -71,7 +71,8 @@ bool IsUsableKey(absl::string_view key) {
          });
 }
 
-void AddField(absl::string_view key, absl::string_view value, Metadata* fields) {
+void AddField(absl::string_view key, absl::string_view value,
+              Metadata* fields) {
   if (!IsUsableKey(key)) return;
   std::string text(value);
   if (!absl::EndsWith(key, "-bin")) {
@@ -106,8 +107,7 @@ Call::Call(Arrival arrival)
       }()),
       started_(absl::Now()) {
   const std::string* id = FindHeader(arrival_.headers, "x-request-id");
-  request_id_ =
-      id != nullptr && IsUsableRequestId(*id) ? *id : RandomHex(2);
+  request_id_ = id != nullptr && IsUsableRequestId(*id) ? *id : RandomHex(2);
 }
 
 bool Call::abandoned() const {

@@ -108,8 +108,8 @@ std::shared_ptr<const resource::Caller> CallerDirectory::Find(
     absl::MutexLock lock(&mutex_);
     table = table_;
   }
-  const auto found = table->find(absl::string_view(
-      reinterpret_cast<const char*>(digest), sizeof(digest)));
+  const auto found = table->find(
+      absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
   return found == table->end() ? nullptr : found->second;
 }
 

@@ -37,8 +37,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
   arguments.SetMaxSendMessageSize(options.max_message_bytes);
   if (!options.service_config.empty()) {
-    const std::string error = grpc::experimental::ValidateServiceConfigJSON(
-        options.service_config);
+    const std::string error =
+        grpc::experimental::ValidateServiceConfigJSON(options.service_config);
     if (!error.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("service config: ", error));

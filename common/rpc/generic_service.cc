@@ -43,9 +43,7 @@ grpc::ServerGenericBidiReactor* GenericService::CreateReactor(
 
 void GenericService::StartDraining() { core_->StartDraining(); }
 
-int GenericService::running() const {
-  return core_->running();
-}
+int GenericService::running() const { return core_->running(); }
 
 bool GenericService::WaitUntilIdle(absl::Time deadline) const {
   return core_->WaitUntilIdle(deadline);

@@ -61,8 +61,9 @@ HealthCheckResponse::ServingStatus HealthService::StateOf(
 
 void HealthService::AddRows(MethodTable* table) {
   table->AddBuiltIn("/grpc.health.v1.Health/Check")->direct =
-      [health = self()](Call&, google::protobuf::Message& message)
-      -> absl::StatusOr<std::string> {
+      [health = self()](
+          Call&,
+          google::protobuf::Message& message) -> absl::StatusOr<std::string> {
     const auto& request = static_cast<const HealthCheckRequest&>(message);
     absl::ReaderMutexLock lock(&health->mutex_);
     HealthCheckResponse response;
@@ -117,10 +118,11 @@ void HealthService::TellLocked(Watcher* watcher) {
 }
 
 void HealthService::TellAll() {
-  watchers_.erase(
-      std::remove_if(watchers_.begin(), watchers_.end(),
-                     [](const auto& watcher) { return watcher->writer.expired(); }),
-      watchers_.end());
+  watchers_.erase(std::remove_if(watchers_.begin(), watchers_.end(),
+                                 [](const auto& watcher) {
+                                   return watcher->writer.expired();
+                                 }),
+                  watchers_.end());
   for (const auto& watcher : watchers_) TellLocked(watcher.get());
 }
 

@@ -146,9 +146,9 @@ std::string EscapeJson(absl::string_view text) {
       escaped += '\\';
       escaped += text[0];
     } else if (static_cast<unsigned char>(text[0]) < 0x20) {
-      absl::StrAppend(&escaped, "\\u",
-                      absl::Hex(static_cast<unsigned char>(text[0]),
-                                absl::kZeroPad4));
+      absl::StrAppend(
+          &escaped, "\\u",
+          absl::Hex(static_cast<unsigned char>(text[0]), absl::kZeroPad4));
     } else {
       escaped.append(text.data(), length);
     }

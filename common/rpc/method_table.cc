@@ -111,9 +111,9 @@ Row* ServiceRows::Add(absl::string_view method, bool streaming) {
     return nullptr;
   }
   if (IsStreaming(descriptor) != streaming) {
-    table_->mistakes_.push_back(
-        absl::StrCat(descriptor->full_name(), " is ",
-                     streaming ? "unary" : "streaming", ", its row is not"));
+    table_->mistakes_.push_back(absl::StrCat(descriptor->full_name(), " is ",
+                                             streaming ? "unary" : "streaming",
+                                             ", its row is not"));
     return nullptr;
   }
   auto row = std::make_unique<Row>();
@@ -138,16 +138,14 @@ void ServiceRows::ExpectTypes(const Row* row,
                               const google::protobuf::Descriptor* response) {
   const MethodDescriptor* method = row->descriptor;
   if (request != method->input_type()) {
-    table_->mistakes_.push_back(absl::StrCat(method->full_name(), " takes ",
-                                             method->input_type()->full_name(),
-                                             ", its row ",
-                                             request->full_name()));
+    table_->mistakes_.push_back(absl::StrCat(
+        method->full_name(), " takes ", method->input_type()->full_name(),
+        ", its row ", request->full_name()));
   }
   if (response != nullptr && response != method->output_type()) {
-    table_->mistakes_.push_back(absl::StrCat(method->full_name(), " answers ",
-                                             method->output_type()->full_name(),
-                                             ", its row ",
-                                             response->full_name()));
+    table_->mistakes_.push_back(absl::StrCat(
+        method->full_name(), " answers ", method->output_type()->full_name(),
+        ", its row ", response->full_name()));
   }
 }
 

@@ -64,9 +64,9 @@ class ServiceRows {
  public:
   // Response may be std::string: the serialized bytes of the proto's response.
   template <class Request, class Response>
-  void Unary(absl::string_view method, Place place,
-             std::function<absl::StatusOr<Response>(Call&, const Request&)>
-                 handler);
+  void Unary(
+      absl::string_view method, Place place,
+      std::function<absl::StatusOr<Response>(Call&, const Request&)> handler);
   // The handler finds the method's request in `request`.
   void UnaryDirect(absl::string_view method, Place place,
                    DirectHandler handler);
@@ -113,7 +113,9 @@ class MethodTable {
 
   // Handles every method without a row (the gateway), streaming or not. Caller
   // and access are left to the server behind it.
-  void PassThrough(StreamFactory factory) { pass_through_ = std::move(factory); }
+  void PassThrough(StreamFactory factory) {
+    pass_through_ = std::move(factory);
+  }
 
   // FAILED_PRECONDITION that lists every mistake: a served method without
   // access annotation or row, two rows, a wrong type, an unknown name.

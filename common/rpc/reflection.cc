@@ -52,8 +52,8 @@ absl::Status Descriptors::Load(absl::string_view descriptor_set) {
   google::protobuf::io::CodedInputStream in(
       reinterpret_cast<const uint8_t*>(descriptor_set.data()),
       static_cast<int>(descriptor_set.size()));
-  const uint32_t file_tag = WireFormatLite::MakeTag(
-      1, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  const uint32_t file_tag =
+      WireFormatLite::MakeTag(1, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
   while (const uint32_t tag = in.ReadTag()) {
     uint32_t size = 0;
     if (tag != file_tag || !in.ReadVarint32(&size)) {
@@ -85,9 +85,10 @@ const FileDescriptor* Descriptors::FindFile(const std::string& name) const {
 
 const FileDescriptor* Descriptors::FindSymbol(const std::string& symbol) const {
   const FileDescriptor* file = pool_->FindFileContainingSymbol(symbol);
-  return file != nullptr ? file
-                         : DescriptorPool::generated_pool()
-                               ->FindFileContainingSymbol(symbol);
+  return file != nullptr
+             ? file
+             : DescriptorPool::generated_pool()->FindFileContainingSymbol(
+                   symbol);
 }
 
 const FileDescriptor* Descriptors::FindExtension(const std::string& type,

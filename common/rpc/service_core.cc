@@ -125,9 +125,9 @@ absl::Status GenericService::Core::Admit(
                          ? served.descriptor != nullptr && !served.streaming()
                          : !served.row->stream && !served.row->server_stream;
   const absl::Time now = absl::Now();
-  arrival->deadline =
-      std::min(absl::FromChrono(context.deadline()),
-               now + (unary ? options_.max_call_time : options_.max_stream_time));
+  arrival->deadline = std::min(
+      absl::FromChrono(context.deadline()),
+      now + (unary ? options_.max_call_time : options_.max_stream_time));
 
   const Row* row = served.row;
   if (draining() && !(row != nullptr && row->built_in && unary)) {
@@ -176,8 +176,8 @@ absl::Status GenericService::Core::Close(const Served& served, const Call& call,
       Presentable(status, options_.domain, call.request_id());
   const absl::Duration duration = absl::Now() - call.started();
   served.metrics->Count(presented.raw_code(), duration);
-  const bool silent = presented.ok() && (served.row == nullptr ||
-                                         served.row->read_only);
+  const bool silent =
+      presented.ok() && (served.row == nullptr || served.row->read_only);
   if (!silent) Log(served, call, presented.raw_code(), duration, status);
   return presented;
 }
@@ -222,11 +222,11 @@ absl::Status GenericService::Core::ReadRequest(
     const grpc::ByteBuffer& bytes, google::protobuf::Message* message) const {
   if (absl::Status size = CheckSize(bytes); !size.ok()) return size;
   if (!Parse(bytes, message)) {
-    return status::Refuse(
-        absl::StatusCode::kInvalidArgument, "MALFORMED_REQUEST",
-        absl::StrCat("the request's bytes are not a ",
-                     message->GetDescriptor()->full_name(),
-                     ", or hold text that is not UTF-8"));
+    return status::Refuse(absl::StatusCode::kInvalidArgument,
+                          "MALFORMED_REQUEST",
+                          absl::StrCat("the request's bytes are not a ",
+                                       message->GetDescriptor()->full_name(),
+                                       ", or hold text that is not UTF-8"));
   }
   return options_.check_request ? options_.check_request(*message)
                                 : absl::OkStatus();

@@ -86,7 +86,8 @@ void TrimViolations(absl::Status* status) {
 absl::Status Shrink(const absl::Status& status) {
   google::rpc::ErrorInfo info;
   status::FindDetail(status, &info);
-  for (auto& [key, value] : *info.mutable_metadata()) value = CutText(value, 128);
+  for (auto& [key, value] : *info.mutable_metadata())
+    value = CutText(value, 128);
   google::rpc::BadRequest request;
   const bool has_request = status::FindDetail(status, &request);
   for (auto& violation : *request.mutable_field_violations()) {
@@ -122,18 +123,19 @@ google::rpc::Status ToProto(const absl::Status& status) {
   google::rpc::Status proto;
   proto.set_code(static_cast<int>(status.code()));
   proto.set_message(std::string(status.message()));
-  status.ForEachPayload([&proto](absl::string_view url, const absl::Cord& body) {
-    auto* detail = proto.add_details();
-    detail->set_type_url(std::string(url));
-    detail->set_value(std::string(body));
-  });
-  // absl::Status keeps no order; readers expect the ErrorInfo first.
-  std::stable_partition(
-      proto.mutable_details()->pointer_begin(),
-      proto.mutable_details()->pointer_end(),
-      [](const google::protobuf::Any* detail) {
-        return absl::EndsWith(detail->type_url(), "google.rpc.ErrorInfo");
+  status.ForEachPayload(
+      [&proto](absl::string_view url, const absl::Cord& body) {
+        auto* detail = proto.add_details();
+        detail->set_type_url(std::string(url));
+        detail->set_value(std::string(body));
       });
+  // absl::Status keeps no order; readers expect the ErrorInfo first.
+  std::stable_partition(proto.mutable_details()->pointer_begin(),
+                        proto.mutable_details()->pointer_end(),
+                        [](const google::protobuf::Any* detail) {
+                          return absl::EndsWith(detail->type_url(),
+                                                "google.rpc.ErrorInfo");
+                        });
   return proto;
 }
 

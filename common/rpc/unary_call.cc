@@ -111,8 +111,8 @@ void UnaryCall::OnReadDone(bool ok) {
   }
   std::unique_ptr<google::protobuf::Message> request(
       served_->row->prototype->New());
-  const absl::Status read = Guarded(
-      [&] { return core_->ReadRequest(request_, request.get()); });
+  const absl::Status read =
+      Guarded([&] { return core_->ReadRequest(request_, request.get()); });
   request_.Clear();
   if (!read.ok()) return Answer(read);
   if (abandoned()) return Answer(AbandonedStatus(*this));

@@ -128,7 +128,8 @@ Response Listener::Answer(const Request& request) const {
   } else if (target == "/metrics") {
     response.set(http::field::content_type,
                  "text/plain; version=0.0.4; charset=utf-8");
-    response.body() = prometheus::TextSerializer().Serialize(registry_->Collect());
+    response.body() =
+        prometheus::TextSerializer().Serialize(registry_->Collect());
   } else if (target == "/healthz") {
     response.body() = "alive\n";
   } else if (target == "/readyz") {

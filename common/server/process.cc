@@ -95,9 +95,8 @@ absl::Status Process::Running::Start() {
     if (!callers.ok()) return callers.status();
     service_options.callers = *std::move(callers);
   }
-  auto admin =
-      AdminListener::Start(options.metrics_listen, &process_->registry_,
-                           [this] { return ready(); });
+  auto admin = AdminListener::Start(
+      options.metrics_listen, &process_->registry_, [this] { return ready(); });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   // Nobody can ask before the server listens; from here on a component may say
@@ -120,8 +119,8 @@ absl::Status Process::Running::StartComponents() {
   for (const Component& component : process_->components_) {
     if (component.start) {
       if (absl::Status status = component.start(); !status.ok()) {
-        return absl::Status(
-            status.code(), absl::StrCat(component.name, ": ", status.message()));
+        return absl::Status(status.code(), absl::StrCat(component.name, ": ",
+                                                        status.message()));
       }
     }
     ++started_;
@@ -137,11 +136,11 @@ void Process::Running::Drain() {
   for (const auto& reaction : process_->drain_reactions_) reaction();
   const absl::Time deadline = absl::Now() + process_->options_.drain_timeout;
   service_->StartDraining();
-  // gRPC 1.51 answers calls that come while Shutdown says GOAWAY with CANCELLED,
-  // which tells nobody whether they were carried out. Hence new calls are
-  // refused until the last one has ended, and only then connections close: a
-  // call still on its way ends UNAVAILABLE (NoCallIsLostWhileItDrains fails
-  // otherwise).
+  // gRPC 1.51 answers calls that come while Shutdown says GOAWAY with
+  // CANCELLED, which tells nobody whether they were carried out. Hence new
+  // calls are refused until the last one has ended, and only then connections
+  // close: a call still on its way ends UNAVAILABLE (NoCallIsLostWhileItDrains
+  // fails otherwise).
   if (service_->WaitUntilIdle(deadline)) EndConnections(port_);
   // Cancels what still runs at the deadline.
   server_->Shutdown(absl::ToChronoTime(deadline));

@@ -190,12 +190,11 @@ void ExpectReflection() {
   for (const auto& service : list.list_services_response().service()) {
     names.push_back(service.name());
   }
-  EXPECT_THAT(names,
-              IsSupersetOf({"transparency.rpc.trial.TrialService",
-                            "grpc.health.v1.Health",
-                            "grpc.reflection.v1.ServerReflection",
-                            "grpc.reflection.v1alpha.ServerReflection",
-                            "also.listed.Service"}));
+  EXPECT_THAT(names, IsSupersetOf({"transparency.rpc.trial.TrialService",
+                                   "grpc.health.v1.Health",
+                                   "grpc.reflection.v1.ServerReflection",
+                                   "grpc.reflection.v1alpha.ServerReflection",
+                                   "also.listed.Service"}));
   // Everything listed and served here resolves, with all it imports.
   for (const std::string& name : names) {
     if (name == "also.listed.Service") continue;
@@ -251,7 +250,8 @@ TEST(ReflectionTest, AnswersVersion1Alpha) {
 
 TEST(ReflectionTest, RefusesWhatIsNoDescriptorSet) {
   EXPECT_FALSE(Reflection::Create("nonsense").ok());
-  EXPECT_FALSE(Reflection::Create(EmbeddedDescriptorSet().substr(0, 1000)).ok());
+  EXPECT_FALSE(
+      Reflection::Create(EmbeddedDescriptorSet().substr(0, 1000)).ok());
 }
 
 TEST(MetricsTest, CountCallsByMethodAndCodeAndNoMadeUpNames) {
@@ -278,7 +278,8 @@ TEST(MetricsTest, CountCallsByMethodAndCodeAndNoMadeUpNames) {
               HasSubstr("rpc_calls_total{code=\"OK\",method=\"transparency.rpc."
                         "trial.TrialService/Echo\"} 3"));
   EXPECT_THAT(metrics, HasSubstr("code=\"UNAUTHENTICATED\""));
-  EXPECT_THAT(metrics, HasSubstr("{code=\"UNIMPLEMENTED\",method=\"other\"} 1"));
+  EXPECT_THAT(metrics,
+              HasSubstr("{code=\"UNIMPLEMENTED\",method=\"other\"} 1"));
   EXPECT_EQ(metrics.find("made.Up"), std::string::npos);
 }
 
@@ -326,7 +327,8 @@ TEST(PassThrough, LeavesStatusDetailsHeadersAndTrailersUnchanged) {
     grpc::GenericStub stub(*channel);
     grpc::ClientContext context;
     context.AddMetadata("authorization", "Bearer unknown-here");
-    struct Client : grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+    struct Client
+        : grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
       void OnReadDone(bool ok) override {
         if (ok) ++messages;
         if (ok) StartRead(&incoming);
@@ -342,7 +344,8 @@ TEST(PassThrough, LeavesStatusDetailsHeadersAndTrailersUnchanged) {
     } client;
     stub.PrepareBidiStreamingCall(
         &context,
-        known ? "/transparency.rpc.trial.TrialService/Chat" : "/new.Service/New",
+        known ? "/transparency.rpc.trial.TrialService/Chat"
+              : "/new.Service/New",
         {}, &client);
     grpc::ByteBuffer outgoing = ToByteBuffer("any bytes \xff");
     client.StartWrite(&outgoing);

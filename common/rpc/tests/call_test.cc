@@ -28,7 +28,9 @@ TEST(Traceparent, ContinuesAValidTraceUnderASpanOfItsOwn) {
 TEST(Traceparent, BeginsATraceWhereNoneIsValid) {
   const std::string zero32(32, '0');
   const char* const kInvalid[] = {
-      "", "x", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+      "",
+      "x",
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
       "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
       "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
       "00-00000000000000000000000000000000-b7ad6b7169203331-01",

@@ -64,8 +64,8 @@ TEST(Unary, AnswersWithHeadersAndRequestId) {
 TEST(Unary, GivesARequestIdWhereTheClientsIsMissingOrUnusable) {
   TrialServer server;
   auto stub = server.Stub();
-  for (const std::string& sent : {std::string(), std::string("two words"),
-                                  std::string(500, 'x')}) {
+  for (const std::string& sent :
+       {std::string(), std::string("two words"), std::string(500, 'x')}) {
     grpc::ClientContext context;
     if (!sent.empty()) context.AddMetadata("x-request-id", sent);
     Text answer;
@@ -371,7 +371,8 @@ TEST(Streams, ServerStreamingWritesInOrderWithBackPressure) {
   auto reader = server.Stub()->Count(&context, MakeText("500"));
   Text text;
   int expected = 0;
-  while (reader->Read(&text)) EXPECT_EQ(text.text(), std::to_string(expected++));
+  while (reader->Read(&text))
+    EXPECT_EQ(text.text(), std::to_string(expected++));
   EXPECT_EQ(expected, 500);
   EXPECT_TRUE(reader->Finish().ok());
 }
@@ -546,8 +547,7 @@ TEST(Draining, RunningCallsEndWellNewOnesAreRefusedAndStreamsEnded) {
   EXPECT_EQ(ReasonOf(ended), "DRAINING");
   for (int i = 0; i < 2; ++i) {
     grpc::ClientContext context;
-    const grpc::Status refused =
-        stub->Echo(&context, MakeText("x"), &answer);
+    const grpc::Status refused = stub->Echo(&context, MakeText("x"), &answer);
     EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
     google::rpc::RetryInfo retry;
     EXPECT_TRUE(status::FindDetail(FromGrpc(refused), &retry));

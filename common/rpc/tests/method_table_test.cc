@@ -38,10 +38,12 @@ TEST(MethodTable, NamesWrongRows) {
       "Scan", Place::kPool,
       [](Call&, const google::protobuf::MethodOptions& same)
           -> absl::StatusOr<google::protobuf::MethodOptions> { return same; });
-  rows.ServerStreamAny("Join", [](auto, auto, auto) { return absl::OkStatus(); });
-  rows.Stream("Change", [](auto) -> absl::StatusOr<std::shared_ptr<StreamHandler>> {
-    return absl::UnimplementedError("");
-  });
+  rows.ServerStreamAny("Join",
+                       [](auto, auto, auto) { return absl::OkStatus(); });
+  rows.Stream("Change",
+              [](auto) -> absl::StatusOr<std::shared_ptr<StreamHandler>> {
+                return absl::UnimplementedError("");
+              });
   const std::string message(table.Check().message());
   for (const char* part :
        {"no service is called nope.Nope", "has no method Nope",

@@ -55,9 +55,9 @@ TEST(StatusMapping, EveryCodeKeepsItsNameNumberAndReason) {
 }
 
 TEST(StatusMapping, DetailsSurviveTheWayThereAndBack) {
-  absl::Status status = status::RetryLater(
-      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE", "later",
-      absl::Seconds(2));
+  absl::Status status =
+      status::RetryLater(absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
+                         "later", absl::Seconds(2));
   status::AddDetail(&status, [] {
     google::rpc::ResourceInfo info;
     info.set_resource_name("x/1");
@@ -94,9 +94,10 @@ TEST(Presentable, ADefectSaysNothingOfItself) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_EQ(std::string(status.message()).find("secret"), std::string::npos);
   // An explained UNKNOWN is no defect.
-  const absl::Status unknown = Presentable(
-      status::Refuse(absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN", "ask again"),
-      "d", "r");
+  const absl::Status unknown =
+      Presentable(status::Refuse(absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
+                                 "ask again"),
+                  "d", "r");
   EXPECT_EQ(unknown.code(), absl::StatusCode::kUnknown);
   EXPECT_EQ(unknown.message(), "ask again");
 }

@@ -97,8 +97,7 @@ class ChatHandler : public StreamHandler {
 // A server of TrialService on a free port, whose handlers tests replace.
 class TrialServer {
  public:
-  using Unary =
-      std::function<absl::StatusOr<std::string>(Call&, const Text&)>;
+  using Unary = std::function<absl::StatusOr<std::string>(Call&, const Text&)>;
 
   explicit TrialServer(ServiceOptions options = {}) {
     if (options.domain.empty()) options.domain = "trial.transparency";
@@ -110,8 +109,8 @@ class TrialServer {
     Reflection::AddRows(*made, &table, {"also.listed.Service"});
     const absl::Status checked = table.Check();
     EXPECT_TRUE(checked.ok()) << checked;
-    service = std::make_unique<GenericService>(&table, std::move(options),
-                                               &registry);
+    service =
+        std::make_unique<GenericService>(&table, std::move(options), &registry);
     Serve(service.get());
   }
   ~TrialServer() { Shutdown(absl::Seconds(5)); }
@@ -160,10 +159,10 @@ inline void TrialServer::AddRows() {
   rows.Unary<Text, std::string>(
       "Scan", Place::kPool,
       [this](Call& call, const Text& text) { return scan(call, text); });
-  rows.UnaryAsync("Wait", [this](std::shared_ptr<Call> call, auto request,
-                                 UnaryDone done) {
-    wait(std::move(call), std::move(request), std::move(done));
-  });
+  rows.UnaryAsync(
+      "Wait", [this](std::shared_ptr<Call> call, auto request, UnaryDone done) {
+        wait(std::move(call), std::move(request), std::move(done));
+      });
   rows.UnaryAsync("Change", [this](std::shared_ptr<Call> call, auto request,
                                    UnaryDone done) {
     change(std::move(call), std::move(request), std::move(done));
@@ -175,12 +174,12 @@ inline void TrialServer::AddRows() {
   rows.Unary<Text, Text>(
       "StaffOnly", Place::kInline,
       [](Call&, const Text& text) -> absl::StatusOr<Text> { return text; });
-  rows.ServerStream<Text>("Count", [this](std::shared_ptr<Call> call,
-                                          const Text& request,
-                                          std::shared_ptr<AnswerWriter> writer) {
-    return count(std::move(call), std::make_unique<Text>(request),
-                 std::move(writer));
-  });
+  rows.ServerStream<Text>(
+      "Count", [this](std::shared_ptr<Call> call, const Text& request,
+                      std::shared_ptr<AnswerWriter> writer) {
+        return count(std::move(call), std::make_unique<Text>(request),
+                     std::move(writer));
+      });
   rows.Stream("Join", [](std::shared_ptr<Stream> stream) {
     return std::make_shared<JoinHandler>(std::move(stream));
   });

@@ -92,10 +92,11 @@ class ProcessTest : public testing::Test {
       });
     }
     for (const char* method : {"Count", "Join", "Chat"}) {
-      rows.Stream(method, [](auto)
-                      -> absl::StatusOr<std::shared_ptr<rpc::StreamHandler>> {
-        return absl::UnavailableError("not in this test");
-      });
+      rows.Stream(
+          method,
+          [](auto) -> absl::StatusOr<std::shared_ptr<rpc::StreamHandler>> {
+            return absl::UnavailableError("not in this test");
+          });
     }
     return *process_;
   }
@@ -264,12 +265,12 @@ TEST_F(ProcessTest, TakenPortsAndMissingTokensAreClearErrors) {
   options_.listen = absl::StrCat("127.0.0.1:", first->port());
   EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("is in use"));
   options_.listen = "127.0.0.1:0";
-  options_.metrics_listen =
-      absl::StrCat("127.0.0.1:", first->metrics_port());
+  options_.metrics_listen = absl::StrCat("127.0.0.1:", first->metrics_port());
   EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("in use"));
   options_.metrics_listen = "127.0.0.1:0";
   options_.tokens_file = "/nowhere/tokens";
-  EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("/nowhere/tokens"));
+  EXPECT_THAT(std::string(Make().Run().message()),
+              HasSubstr("/nowhere/tokens"));
   process_.reset();
   first->Stop();
   runner_.join();
