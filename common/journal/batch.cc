@@ -206,7 +206,8 @@ void BatchRunner::Run(std::vector<Command> commands) {
       case End::kMore:
         continue;
       case End::kUnknown:
-        return;
+        // Those it was about have been told; none of the others has begun.
+        return Refuse(&commands, StorageUnavailable());
       case End::kFailed:
         LogFailure(tried.status, size);
         return Isolate(std::move(commands));

@@ -68,8 +68,7 @@ class Checker {
     absl::StatusOr<std::vector<Table>> tables =
         ReadTables(session_, catalogue_);
     if (!tables.ok()) return tables.status();
-    absl::Status status =
-        session_->Query(kBeginSnapshotRead, {}, deadline_).status();
+    absl::Status status = BeginSnapshotRead(session_, deadline_);
     if (status.ok()) status = RunInTransaction(*tables);
     session_->Rollback(deadline_);
     if (!status.ok()) return status;

@@ -26,10 +26,18 @@ constexpr char kSelectMarks[] = R"sql(
   SELECT revision, digest FROM journal
   WHERE revision > $1::bigint ORDER BY revision)sql";
 
+constexpr char kBeginSnapshotRead[] =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+// It holds no lock that others wait for.
+constexpr char kNoIdleTimeout[] =
+    "SELECT set_config('idle_in_transaction_session_timeout', '0', true)";
+
 // Marks read at a load: tokens older than that are taken on trust anyway.
 constexpr int64_t kMarksAtLoad = 1 << 14;
 // Rows that are handed to the parsing thread at once.
 constexpr size_t kRowsAtOnce = 512;
+// What may wait for it.
+constexpr size_t kMaxChunks = 32;
 
 std::unique_ptr<Message> Parse(const Kind& kind, absl::string_view body) {
   const Message* prototype =
@@ -93,6 +101,10 @@ class ItemMaker {
 
   void Hand() {
     absl::MutexLock lock(&mutex_);
+    const auto room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return chunks_.size() < kMaxChunks;
+    };
+    mutex_.Await(absl::Condition(&room));
     if (!chunk_.empty()) chunks_.push_back(std::move(chunk_));
     chunk_.clear();
     chunk_.reserve(kRowsAtOnce);
@@ -167,8 +179,6 @@ const char kSelectHead[] = R"sql(
     SELECT revision, digest, record_time FROM journal
     ORDER BY revision DESC LIMIT 1) j ON true)sql";
 const int64_t kReplayLimit = 1024;
-const char kBeginSnapshotRead[] =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 Head ParseHead(const postgres::Result& row) {
   Head head;
@@ -285,12 +295,18 @@ absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
   return Loaded{std::move(builder).Build(), std::move(marks)};
 }
 
+absl::Status BeginSnapshotRead(postgres::Session* session,
+                               absl::Time deadline) {
+  return session
+      ->QueryAll({{kBeginSnapshotRead, {}}, {kNoIdleTimeout, {}}}, deadline)
+      .status();
+}
+
 absl::StatusOr<Loaded> LoadTables(postgres::Session* session,
                                   const resource::Catalogue& catalogue,
                                   const std::vector<Table>& tables,
                                   const Clock& clock, absl::Time deadline) {
-  absl::Status begun =
-      session->Query(kBeginSnapshotRead, {}, deadline).status();
+  absl::Status begun = BeginSnapshotRead(session, deadline);
   if (!begun.ok()) return begun;
   auto loaded =
       LoadInTransaction(session, catalogue, tables, clock.Now(), deadline);

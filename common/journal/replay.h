@@ -65,11 +65,13 @@ absl::StatusOr<Loaded> LoadTables(postgres::Session* session,
                                   const resource::Catalogue& catalogue,
                                   const std::vector<Table>& tables,
                                   const Clock& clock, absl::Time deadline);
-// The same in the transaction under way, brought into effect at `now`.
+// Begins a transaction that sees one instant of the database, however long it
+// takes between its statements.
+absl::Status BeginSnapshotRead(postgres::Session* session, absl::Time deadline);
+// LoadTables in the transaction under way, brought into effect at `now`.
 absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
                                          const resource::Catalogue& catalogue,
                                          const std::vector<Table>& tables,
                                          absl::Time now, absl::Time deadline);
-extern const char kBeginSnapshotRead[];
 
 }  // namespace transparency::journal

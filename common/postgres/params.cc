@@ -82,8 +82,9 @@ absl::Time FromWireTime(int64_t micros) {
   return absl::FromUnixMicros(micros + kEpochMicros);
 }
 
-Params& Params::Add(uint32_t type, std::string value) {
+Params& Params::Add(uint32_t type, std::string value, bool null) {
   types_.push_back(type);
+  null_.push_back(null);
   values_.push_back(std::move(value));
   return *this;
 }
@@ -108,11 +109,7 @@ Params& Params::Time(absl::Time value) {
   return Add(kTimestamptz, std::move(out));
 }
 
-Params& Params::Null() {
-  types_.push_back(0);
-  values_.push_back(absl::nullopt);
-  return *this;
-}
+Params& Params::Null() { return Add(0, "", /*null=*/true); }
 
 Params& Params::Texts(const std::vector<absl::string_view>& values) {
   return Add(kTextArray, TextArray(kText, AllPresent(values)));

@@ -32,15 +32,17 @@ class Params {
 
   // For libpq.
   int size() const { return static_cast<int>(values_.size()); }
-  const std::vector<absl::optional<std::string>>& values() const {
-    return values_;
+  // Null for NULL.
+  const std::string* value(size_t place) const {
+    return null_[place] ? nullptr : &values_[place];
   }
   const std::vector<uint32_t>& types() const { return types_; }
 
  private:
-  Params& Add(uint32_t type, std::string value);
+  Params& Add(uint32_t type, std::string value, bool null = false);
 
-  std::vector<absl::optional<std::string>> values_;
+  std::vector<std::string> values_;
+  std::vector<bool> null_;
   std::vector<uint32_t> types_;  // OIDs
 };
 

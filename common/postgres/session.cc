@@ -262,9 +262,10 @@ absl::Status Session::SendPrepared(const Statement& statement) {
   std::vector<const char*> values;
   std::vector<int> lengths;
   const std::vector<int> formats(static_cast<size_t>(params.size()), kBinary);
-  for (const auto& value : params.values()) {
-    values.push_back(value.has_value() ? value->data() : nullptr);
-    lengths.push_back(value.has_value() ? static_cast<int>(value->size()) : 0);
+  for (size_t i = 0; i < formats.size(); ++i) {
+    const std::string* value = params.value(i);
+    values.push_back(value == nullptr ? nullptr : value->data());
+    lengths.push_back(value == nullptr ? 0 : static_cast<int>(value->size()));
   }
   if (PQsendQueryPrepared(connection_, name.c_str(), params.size(),
                           values.data(), lengths.data(), formats.data(),
@@ -300,17 +301,21 @@ absl::StatusOr<std::vector<Result>> Session::Collect(size_t count,
   std::vector<Result> results;
   results.reserve(count);
   absl::Status first_error;
+  int nulls = 0;
   // A result and a null for each statement, then the one of the sync.
   for (size_t i = 0; i <= expected_.size();) {
     absl::Status status = AwaitResult(deadline);
     if (!status.ok()) return first_error.ok() ? status : first_error;
     PGresult* raw = PQgetResult(connection_);
     if (raw == nullptr) {
-      if (PQstatus(connection_) != CONNECTION_OK) {
-        return first_error.ok() ? Break("read") : first_error;
+      // One null ends each statement; more mean that nothing will come.
+      if (++nulls > 1 || PQstatus(connection_) != CONNECTION_OK) {
+        const absl::Status broken = Break("read");
+        return first_error.ok() ? broken : first_error;
       }
       continue;
     }
+    nulls = 0;
     Result result(raw);
     const ExecStatusType kind = PQresultStatus(raw);
     if (kind == PGRES_PIPELINE_SYNC) break;

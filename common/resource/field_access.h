@@ -22,10 +22,9 @@ class FieldAccess {
   FieldAccess() = default;
   // All but these and what is below them.
   explicit FieldAccess(std::vector<FieldPath> hidden)
-      : hidden_(hidden.empty()
-                    ? nullptr
-                    : std::make_shared<const std::vector<FieldPath>>(
-                          std::move(hidden))) {}
+      : hidden_(hidden.empty() ? nullptr
+                               : std::make_shared<const std::vector<FieldPath>>(
+                                     std::move(hidden))) {}
 
   bool Knows(const FieldPath& path) const {
     if (hidden_ == nullptr) return true;

@@ -75,10 +75,9 @@ void ReadReference(const FieldDescriptor& field, FieldRules* rules) {
   }
   const std::string domain =
       rules->reference_type.substr(0, rules->reference_type.find('/'));
-  rules->reference =
-      domain.substr(0, domain.find('.')) == ServiceOf(field)
-          ? FieldRules::Reference::kLocal
-          : FieldRules::Reference::kForeign;
+  rules->reference = domain.substr(0, domain.find('.')) == ServiceOf(field)
+                         ? FieldRules::Reference::kLocal
+                         : FieldRules::Reference::kForeign;
   if (const std::string* pattern = PatternOf(rules->reference_type)) {
     rules->reference_pattern =
         rules->names_parent ? std::string(ParentOf(*pattern)) : *pattern;
@@ -110,7 +109,8 @@ class Cache {
   }
 
  private:
-  // The rules are in place before their fields are read: a type may hold itself.
+  // The rules are in place before their fields are read: a type may hold
+  // itself.
   const MessageRules* Read(const Descriptor& type)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     auto& slot = rules_[&type];

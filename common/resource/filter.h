@@ -22,7 +22,8 @@ class Node;
 //     text. Numbers, true and false as in JSON; enum values by name.
 //   * google.protobuf.Timestamp: RFC 3339 with an offset, in quotes or not, or
 //     timestamp("…"). Duration: 1.5s, or duration("…").
-//   * google.type.Date: 2019-12-31, 2019-12 or 2019. Both sides may be imprecise
+//   * google.type.Date: 2019-12-31, 2019-12 or 2019. Both sides may be
+//   imprecise
 //     and a comparison matches where it surely holds: `date = 2019` what surely
 //     lies in 2019, `date != 2019` what surely does not, `date < 2019` what is
 //     surely earlier than all of it, `date <= 2019` surely not later.
@@ -33,8 +34,8 @@ class Node;
 //     has not its default value. `:` with another value is `=`.
 //   * a word alone: some visible text field holds it, at any place, without
 //     regard to case; `*` in it stands for any text. The etag is no such text.
-// What is not set (a message on the way, a message or `optional` field itself, a
-// missing key) matches no comparison, not even !=.
+// What is not set (a message on the way, a message or `optional` field itself,
+// a missing key) matches no comparison, not even !=.
 class Filter {
  public:
   // INVALID_ARGUMENT, reason QUERY_INVALID, with the position. The empty filter

@@ -175,8 +175,7 @@ bool Binder::Enter(const Segment& segment, const Descriptor& type,
 }
 
 void Binder::EnterEntry(const Segment& segment, Target* target) {
-  const FieldDescriptor* value =
-      target->field()->message_type()->map_value();
+  const FieldDescriptor* value = target->field()->message_type()->map_value();
   target->path.push_back(value);
   target->steps.push_back({value, segment.text});
 }
@@ -266,8 +265,9 @@ bool Binder::ResolveText(const Literal& literal, bool may_repeat,
   if (!Resolve(member, target)) return false;
   if (target->field()->type() != FieldDescriptor::TYPE_STRING ||
       (target->repeated && !may_repeat)) {
-    Fail(literal.offset, "the caller is compared with a text in quotes or a "
-                         "field that holds one text");
+    Fail(literal.offset,
+         "the caller is compared with a text in quotes or a "
+         "field that holds one text");
     return false;
   }
   return true;

@@ -23,10 +23,10 @@ bool BeginsInstant(absl::string_view text) {
   if (text.size() < kShape.size()) return false;
   for (size_t i = 0; i < kShape.size(); ++i) {
     const char c = text[i];
-    const bool fits =
-        kShape[i] == 'd' ? absl::ascii_isdigit(static_cast<unsigned char>(c))
-        : kShape[i] == 'T' ? c == 'T' || c == 't'
-                           : c == kShape[i];
+    const bool fits = kShape[i] == 'd'
+                          ? absl::ascii_isdigit(static_cast<unsigned char>(c))
+                      : kShape[i] == 'T' ? c == 'T' || c == 't'
+                                         : c == kShape[i];
     if (!fits) return false;
   }
   return true;
@@ -57,7 +57,8 @@ class Parser {
   }
 
  private:
-  // Whether terms are restrictions, or values in parentheses after a comparator.
+  // Whether terms are restrictions, or values in parentheses after a
+  // comparator.
   enum class Place { kFilter, kArgument };
 
   bool AtEnd() const { return at_ >= text_.size(); }
@@ -95,8 +96,8 @@ class Parser {
   // A character of unquoted text; dots are not.
   bool AtText() const {
     const char c = Peek();
-    return !AtEnd() && !IsSpace(c) && !AtComparator() && c != '(' &&
-           c != ')' && c != '"' && c != '\'' && c != ',' && c != '.';
+    return !AtEnd() && !IsSpace(c) && !AtComparator() && c != '(' && c != ')' &&
+           c != '"' && c != '\'' && c != ',' && c != '.';
   }
 
   ExpressionPtr ParseExpression(Place place);
@@ -337,8 +338,9 @@ bool Parser::ParseString(std::string* text, std::vector<size_t>* stars) {
       ++at_;
       if (AtEnd()) break;
       if (!absl::StrContains("\"'\\*", Peek())) {
-        Fail(at_ - 1,
-             "a backslash comes before \", ', \\ or * only; write \\\\ for one");
+        Fail(
+            at_ - 1,
+            "a backslash comes before \", ', \\ or * only; write \\\\ for one");
         return false;
       }
     }

@@ -31,10 +31,10 @@ enum class Comparator { kEq, kNe, kLt, kLe, kGt, kGe, kHas };
 // What stands on the right of a comparator, or alone.
 struct Literal {
   size_t offset = 0;
-  std::string text;           // without quotes and escapes
+  std::string text;  // without quotes and escapes
   bool quoted = false;
   std::vector<size_t> stars;  // offsets in `text` of wildcards
-  std::string function;       // of timestamp("…"): the name; `text` the argument
+  std::string function;  // of timestamp("…"): the name; `text` the argument
 };
 
 // One part of a path such as `labels."a.b".size`.

@@ -131,8 +131,7 @@ bool Walk(const Message& message, const Steps& steps, size_t at,
   }
   const int count = reflection->FieldSize(message, field);
   for (int i = 0; i < count; ++i) {
-    const Message& element =
-        reflection->GetRepeatedMessage(message, field, i);
+    const Message& element = reflection->GetRepeatedMessage(message, field, i);
     if (field->is_map() && !KeyIs(element, steps[at + 1].key)) continue;
     if (Walk(element, steps, at + 1, leaf)) return true;
   }
@@ -222,7 +221,8 @@ Searched FindSearched(const Descriptor& type, const FieldAccess& access,
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor* field = type.field(i);
     path->push_back(field);
-    if (!access.Knows(*path) || (path->size() == 1 && field->name() == "etag")) {
+    if (!access.Knows(*path) ||
+        (path->size() == 1 && field->name() == "etag")) {
       // Not seen, or made by a machine.
     } else if (field->type() == FieldDescriptor::TYPE_STRING) {
       searched.texts.push_back(field);

@@ -238,9 +238,7 @@ class InstantTest final : public ValueTest {
 class DateTest final : public ValueTest {
  public:
   DateTest(Comparator comparator, const google::type::Date& date)
-      : comparator_(comparator),
-        first_(FirstDay(date)),
-        last_(LastDay(date)) {}
+      : comparator_(comparator), first_(FirstDay(date)), last_(LastDay(date)) {}
 
   bool Test(const Message& holder, const FieldDescriptor& field, int index,
             const Caller*) const override {
@@ -285,9 +283,8 @@ class SubjectTest final : public ValueTest {
   bool Test(const Message& holder, const FieldDescriptor& field, int index,
             const Caller* caller) const override {
     std::string scratch;
-    return !caller->anonymous() &&
-           (TextOf(holder, field, index, &scratch) == caller->subject) ==
-               equal_;
+    return !caller->anonymous() && (TextOf(holder, field, index, &scratch) ==
+                                    caller->subject) == equal_;
   }
   bool NeverFor(const Caller& caller) const override {
     return caller.anonymous();
@@ -370,9 +367,8 @@ ValueTestPtr OfEnum(const FieldDescriptor& field, Comparator comparator,
   }
   const auto* value = field.enum_type()->FindValueByName(literal.text);
   if (value == nullptr) {
-    return Unsuited(literal,
-                    absl::StrCat("value of ", field.enum_type()->name()),
-                    error);
+    return Unsuited(
+        literal, absl::StrCat("value of ", field.enum_type()->name()), error);
   }
   return std::make_unique<EnumTest>(comparator, value->number());
 }
@@ -385,8 +381,8 @@ ValueTestPtr OfTimestamp(Comparator comparator, const Literal& literal,
   if (literal.text.empty() || literal.text[0] == ' ' ||
       absl::StartsWith(literal.text, "infinite") ||
       !absl::ParseTime(absl::RFC3339_full, literal.text, &time, &ignored)) {
-    return Unsuited(literal,
-                    "instant of RFC 3339 such as 2026-01-31T09:00:00Z", error);
+    return Unsuited(literal, "instant of RFC 3339 such as 2026-01-31T09:00:00Z",
+                    error);
   }
   const int64_t seconds = absl::ToUnixSeconds(time);
   const int64_t nanos =
@@ -458,15 +454,14 @@ ValueTestPtr OfMessage(const FieldDescriptor& field, Comparator comparator,
 
 bool FunctionSuits(const FieldDescriptor& field, const Literal& literal,
                    std::string* error) {
-  const char* type = literal.function == "timestamp"
-                         ? "google.protobuf.Timestamp"
-                     : literal.function == "duration"
-                         ? "google.protobuf.Duration"
-                         : nullptr;
+  const char* type =
+      literal.function == "timestamp"  ? "google.protobuf.Timestamp"
+      : literal.function == "duration" ? "google.protobuf.Duration"
+                                       : nullptr;
   if (type == nullptr) {
-    *error = absl::StrCat("there is no function ",
-                          Excerpt(literal.function, 40),
-                          "; there are timestamp and duration");
+    *error =
+        absl::StrCat("there is no function ", Excerpt(literal.function, 40),
+                     "; there are timestamp and duration");
     return false;
   }
   if (field.message_type() == nullptr ||
@@ -498,8 +493,8 @@ ValueTestPtr CompareWith(const FieldDescriptor& field, Comparator comparator,
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
       if (field.type() == FieldDescriptor::TYPE_BYTES) {
-        *error = absl::StrCat(field.name(), " holds bytes: use `",
-                              field.name(), ":*`");
+        *error = absl::StrCat(field.name(), " holds bytes: use `", field.name(),
+                              ":*`");
         return nullptr;
       }
       return std::make_unique<TextTest>(comparator, literal);

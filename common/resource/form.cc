@@ -157,7 +157,8 @@ FieldAccess Form::fields(const Item& item) const {
 }
 
 std::string Form::Fingerprint() const {
-  if (kind_.visible_when == nullptr && kind_.hidden_fields.empty()) return "all";
+  if (kind_.visible_when == nullptr && kind_.hidden_fields.empty())
+    return "all";
   if (caller_.anonymous() && caller_.roles.empty()) return "public";
   std::vector<std::string> parts = caller_.roles;
   std::sort(parts.begin(), parts.end());

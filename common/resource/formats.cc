@@ -193,10 +193,9 @@ bool IsUuid4(absl::string_view text) {
   constexpr absl::string_view kShape = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
   if (text.size() != kShape.size()) return false;
   for (size_t i = 0; i < kShape.size(); ++i) {
-    const bool fits = kShape[i] == 'x' ? IsHex(text[i])
-                      : kShape[i] == 'v'
-                          ? absl::StrContains("89abAB", text[i])
-                          : text[i] == kShape[i];
+    const bool fits = kShape[i] == 'x'   ? IsHex(text[i])
+                      : kShape[i] == 'v' ? absl::StrContains("89abAB", text[i])
+                                         : text[i] == kShape[i];
     if (!fits) return false;
   }
   return true;

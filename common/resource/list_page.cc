@@ -108,9 +108,9 @@ absl::Status Lister::Read() {
   if (!order.ok()) return order.status();
   order_ = *std::move(order);
   prefix_ = PrefixOf(list_.kind, list_.parent);
-  query_ = {std::string(list_.method),   std::string(list_.parent),
-            std::string(list_.filter),   std::string(list_.order_by),
-            list_.form.Fingerprint(),    list_.show_deleted ? "deleted" : ""};
+  query_ = {std::string(list_.method), std::string(list_.parent),
+            std::string(list_.filter), std::string(list_.order_by),
+            list_.form.Fingerprint(),  list_.show_deleted ? "deleted" : ""};
   query_.insert(query_.end(), list_.more.begin(), list_.more.end());
   if (list_.page_token.empty()) return absl::OkStatus();
   auto after = ReadPageToken(query_, list_.page_token);
@@ -172,27 +172,27 @@ absl::StatusOr<std::string> Lister::InOtherOrder(Page* page) {
   // heap with the greatest on top.
   std::vector<Candidate> least;
   Candidate candidate;
-  absl::Status status = Scan(
-      prefix_, std::numeric_limits<int>::max(),
-      [&](const Item& item, const Message& seen) {
-        order_->Key(seen, &candidate.key);
-        candidate.item = &item;
-        if (!after_.name.empty()) {
-          const int order = candidate.key.compare(after_.key);
-          if (order < 0 || (order == 0 && item.name() <= after_.name)) {
-            return true;
-          }
-        }
-        if (least.size() <= size_) {
-          least.push_back(candidate);
-          std::push_heap(least.begin(), least.end(), Before);
-        } else if (Before(candidate, least.front())) {
-          std::pop_heap(least.begin(), least.end(), Before);
-          least.back() = candidate;
-          std::push_heap(least.begin(), least.end(), Before);
-        }
-        return true;
-      });
+  absl::Status status =
+      Scan(prefix_, std::numeric_limits<int>::max(),
+           [&](const Item& item, const Message& seen) {
+             order_->Key(seen, &candidate.key);
+             candidate.item = &item;
+             if (!after_.name.empty()) {
+               const int order = candidate.key.compare(after_.key);
+               if (order < 0 || (order == 0 && item.name() <= after_.name)) {
+                 return true;
+               }
+             }
+             if (least.size() <= size_) {
+               least.push_back(candidate);
+               std::push_heap(least.begin(), least.end(), Before);
+             } else if (Before(candidate, least.front())) {
+               std::pop_heap(least.begin(), least.end(), Before);
+               least.back() = candidate;
+               std::push_heap(least.begin(), least.end(), Before);
+             }
+             return true;
+           });
   if (!status.ok()) return status;
   std::sort_heap(least.begin(), least.end(), Before);
   const Candidate* last = nullptr;

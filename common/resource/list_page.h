@@ -39,9 +39,9 @@ struct List {
 // every kAskEvery resources; what it refuses with is returned.
 //
 // In name order a page ends, and may be short or empty, after kMaxExamined
-// resources that the caller sees. In another order all of the kind are looked at, each time: the
-// first of a page can stand anywhere. A resource whose key stays put while a
-// client pages is in exactly one page.
+// resources that the caller sees. In another order all of the kind are looked
+// at, each time: the first of a page can stand anywhere. A resource whose key
+// stays put while a client pages is in exactly one page.
 absl::StatusOr<std::string> ListPage(
     const List& list, absl::FunctionRef<absl::Status()> still_wanted,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit);

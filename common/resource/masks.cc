@@ -191,8 +191,9 @@ void Update::Replace(const FieldDescriptor* field, const Message& source,
     // Stays as it is.
   } else if (immutable) {
     if (!SameField(field, source, *target)) {
-      violations_.Add(PathText(), "is immutable: it keeps the value it was "
-                                  "created with");
+      violations_.Add(PathText(),
+                      "is immutable: it keeps the value it was "
+                      "created with");
     }
   } else if (field->message_type() != nullptr && !field->is_repeated()) {
     ReplaceMessage(field, source, target);
@@ -201,8 +202,8 @@ void Update::Replace(const FieldDescriptor* field, const Message& source,
     if (field->message_type() != nullptr && !field->is_map()) {
       const int size = target->GetReflection()->FieldSize(*target, field);
       for (int i = 0; i < size; ++i) {
-        ClearOutputOnly(target->GetReflection()->MutableRepeatedMessage(
-            target, field, i));
+        ClearOutputOnly(
+            target->GetReflection()->MutableRepeatedMessage(target, field, i));
       }
     }
   }
@@ -230,10 +231,10 @@ bool Update::Resolve(absl::string_view path, FieldPath* resolved) {
     const FieldDescriptor* field = enters ? FindField(*type, part) : nullptr;
     if (field != nullptr) resolved->push_back(field);
     if (field == nullptr || !access_.Knows(*resolved)) {
-      violations_.Add("update_mask",
-                      absl::StrCat("\"", Excerpt(path), "\" is no path to a ",
-                                   "field of ",
-                                   target_->GetDescriptor()->name()));
+      violations_.Add(
+          "update_mask",
+          absl::StrCat("\"", Excerpt(path), "\" is no path to a ", "field of ",
+                       target_->GetDescriptor()->name()));
       return false;
     }
     type = field->message_type();
@@ -261,8 +262,9 @@ void Update::ReplacePath(absl::string_view path) {
       return;  // nothing there, and nothing to come
     }
     if (RulesOf(*field).immutable && !SameField(field, *source, *target)) {
-      violations_.Add(PathText(), "is immutable: it keeps the value it was "
-                                  "created with");
+      violations_.Add(PathText(),
+                      "is immutable: it keeps the value it was "
+                      "created with");
       return;
     }
     source = &reflection->GetMessage(*source, field);
@@ -288,8 +290,7 @@ void ClearOutputOnly(Message* resource) {
     } else {
       const int size = reflection->FieldSize(*resource, field);
       for (int i = 0; i < size; ++i) {
-        ClearOutputOnly(
-            reflection->MutableRepeatedMessage(resource, field, i));
+        ClearOutputOnly(reflection->MutableRepeatedMessage(resource, field, i));
       }
     }
   }

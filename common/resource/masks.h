@@ -40,8 +40,8 @@ class ReadMask {
  public:
   // Paths with commas between, as the proto or as JSON spells them, through
   // messages and the elements of repeated fields: `certificates.name,
-  // nextPageToken`. `*` stands for all fields. `field` is where the mask stands,
-  // for the INVALID_ARGUMENT of one that names no field of `type`.
+  // nextPageToken`. `*` stands for all fields. `field` is where the mask
+  // stands, for the INVALID_ARGUMENT of one that names no field of `type`.
   static absl::StatusOr<ReadMask> Parse(
       absl::string_view field, absl::string_view text,
       const google::protobuf::Descriptor& type);

@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
-// Resource names (AIP-122): `organizations/otpf/memberships/m1` is a name of the
-// pattern `organizations/{organization}/memberships/{membership}`.
+// Resource names (AIP-122): `organizations/otpf/memberships/m1` is a name of
+// the pattern `organizations/{organization}/memberships/{membership}`.
 namespace transparency::resource {
 
 // Stands for any parent in the `parent` of a List request (AIP-159).

@@ -47,7 +47,8 @@ void AppendReal(double number, std::string* key) {
   AppendNumber((bits & kSign) != 0 ? ~bits : bits | kSign, key);
 }
 
-// Ends in NUL, which text here does not hold: a beginning sorts before the rest.
+// Ends in NUL, which text here does not hold: a beginning sorts before the
+// rest.
 void AppendText(absl::string_view text, bool for_people, std::string* key) {
   std::string folded;
   if (for_people) {
@@ -149,9 +150,9 @@ absl::Status ReadPath(absl::string_view text, size_t offset,
             : FindField(*at, part);
     if (field != nullptr) path->push_back(field);
     if (field == nullptr || !access.Knows(*path)) {
-      return QueryInvalid(kOrderBy, text, offset,
-                          absl::StrCat("\"", Excerpt(name), "\" is no field of ",
-                                       type.name()));
+      return QueryInvalid(
+          kOrderBy, text, offset,
+          absl::StrCat("\"", Excerpt(name), "\" is no field of ", type.name()));
     }
     at = field->message_type();
   }
@@ -188,8 +189,7 @@ absl::StatusOr<std::shared_ptr<const Order>> Order::Parse(
     if (!read.ok()) return read;
     if (words.size() == 2 && words[1] != "desc" && words[1] != "asc") {
       return QueryInvalid(
-          kOrderBy, text,
-          static_cast<size_t>(words[1].data() - text.data()),
+          kOrderBy, text, static_cast<size_t>(words[1].data() - text.data()),
           absl::StrCat("expected `desc`, not \"", Excerpt(words[1], 20), "\""));
     }
     field.descending = words.size() == 2 && words[1] == "desc";

@@ -34,10 +34,9 @@ absl::Status NoToken() {
   constexpr char kWhy[] =
       "is not a token of this list: send the next_page_token of the page "
       "before, with the rest of the request unchanged";
-  absl::Status status = status::Refuse(absl::StatusCode::kInvalidArgument,
-                                       "PAGE_TOKEN_INVALID",
-                                       absl::StrCat("page_token ", kWhy),
-                                       {{"field", "page_token"}});
+  absl::Status status = status::Refuse(
+      absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID",
+      absl::StrCat("page_token ", kWhy), {{"field", "page_token"}});
   google::rpc::BadRequest bad;
   auto* violation = bad.add_field_violations();
   violation->set_field("page_token");

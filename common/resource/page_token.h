@@ -29,9 +29,9 @@ struct Position {
 // common: method, parent, filter, order, form, as_of.
 //
 // The token is not secret and not signed: it holds what the caller has been
-// shown, and one made up tells nobody more than a filter would, as every page is
-// computed in the caller's form. A digest over query and position keeps it from
-// being used with another query or after damage.
+// shown, and one made up tells nobody more than a filter would, as every page
+// is computed in the caller's form. A digest over query and position keeps it
+// from being used with another query or after damage.
 std::string MakePageToken(const std::vector<std::string>& query,
                           const Position& position);
 

@@ -16,10 +16,10 @@ absl::Status QueryInvalid(absl::string_view field, absl::string_view query,
       CodePoints(query.substr(0, std::min(offset, query.size()))) + 1);
   const std::string what =
       absl::StrCat("at character ", position, ": ", description);
-  absl::Status status = status::Refuse(
-      absl::StatusCode::kInvalidArgument, "QUERY_INVALID",
-      absl::StrCat(field, ": ", what),
-      {{"field", std::string(field)}, {"position", position}});
+  absl::Status status =
+      status::Refuse(absl::StatusCode::kInvalidArgument, "QUERY_INVALID",
+                     absl::StrCat(field, ": ", what),
+                     {{"field", std::string(field)}, {"position", position}});
   google::rpc::BadRequest bad;
   auto* violation = bad.add_field_violations();
   violation->set_field(std::string(field));

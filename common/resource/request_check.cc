@@ -108,8 +108,7 @@ class Checker {
                      bool ask_required);
   void CheckOne(Message* message, const FieldRules& rules, int index,
                 bool ask_required);
-  void CheckMessage(Message* value, const FieldRules& rules,
-                    bool ask_required);
+  void CheckMessage(Message* value, const FieldRules& rules, bool ask_required);
   void CheckText(Message* message, const FieldRules& rules, int index);
   void CheckReference(const FieldRules& rules, absl::string_view name);
   void CheckNumber(const Message& message, const FieldDescriptor& field,
@@ -171,8 +170,8 @@ void Checker::CheckField(Message* message, const FieldRules& rules,
     const int size = reflection->FieldSize(*message, field);
     if (size == 0 && rules.required && ask_required) Wrong("is required");
     if (size > rules.max_items) {
-      return Wrong(absl::StrCat("has ", size, " elements, more than ",
-                                rules.max_items));
+      return Wrong(
+          absl::StrCat("has ", size, " elements, more than ", rules.max_items));
     }
     if (size > 0) CheckElements(message, rules, ask_required);
     return;
@@ -186,8 +185,7 @@ void Checker::CheckField(Message* message, const FieldRules& rules,
 
 void Checker::CheckElements(Message* message, const FieldRules& rules,
                             bool ask_required) {
-  const int size =
-      message->GetReflection()->FieldSize(*message, rules.field);
+  const int size = message->GetReflection()->FieldSize(*message, rules.field);
   for (int i = 0; i < size; ++i) {
     path_.back().index = i;
     CheckOne(message, rules, i, ask_required);
@@ -293,8 +291,8 @@ void Checker::CheckText(Message* message, const FieldRules& rules, int index) {
 void Checker::CheckReference(const FieldRules& rules, absl::string_view name) {
   using Reference = FieldRules::Reference;
   if (rules.reference == Reference::kNone) return;
-  const AnyIds any = rules.names_parent && mode_.is_list ? AnyIds::kAllow
-                                                         : AnyIds::kRefuse;
+  const AnyIds any =
+      rules.names_parent && mode_.is_list ? AnyIds::kAllow : AnyIds::kRefuse;
   absl::string_view domain;
   absl::string_view local = name;
   const bool full = SplitFullName(name, &domain, &local);
@@ -305,19 +303,20 @@ void Checker::CheckReference(const FieldRules& rules, absl::string_view name) {
       rules.reference == Reference::kAny ||
       (rules.reference == Reference::kForeign ? full && domain == wanted_domain
                                               : !full);
-  const bool fits_pattern = rules.reference_pattern.empty()
-                                ? IsName(local, any)
-                                : HasPattern(local, rules.reference_pattern, any);
+  const bool fits_pattern =
+      rules.reference_pattern.empty()
+          ? IsName(local, any)
+          : HasPattern(local, rules.reference_pattern, any);
   if (fits_domain && fits_pattern) return;
   const std::string form =
       rules.reference == Reference::kAny
           ? "a name, or //service/name"
-          : absl::StrCat(
-                rules.reference == Reference::kForeign
-                    ? absl::StrCat("//", wanted_domain, "/")
-                    : "",
-                rules.reference_pattern.empty() ? "{collection}/{id}"
-                                                : rules.reference_pattern);
+          : absl::StrCat(rules.reference == Reference::kForeign
+                             ? absl::StrCat("//", wanted_domain, "/")
+                             : "",
+                         rules.reference_pattern.empty()
+                             ? "{collection}/{id}"
+                             : rules.reference_pattern);
   Wrong(absl::StrCat("\"", Excerpt(name), "\" is not of the form ", form));
 }
 
@@ -339,8 +338,9 @@ void Checker::CheckTimestamp(Message* value) {
   const int32_t nanos = Int32At(*value, 2);
   if (seconds < kFirstSecond || seconds > kLastSecond || nanos < 0 ||
       nanos >= kNanos) {
-    return Wrong("is no instant: seconds of the years 1 to 9999, nanos from 0 "
-                 "to 999,999,999");
+    return Wrong(
+        "is no instant: seconds of the years 1 to 9999, nanos from 0 "
+        "to 999,999,999");
   }
   if (nanos % 1000 != 0) {
     value->GetReflection()->SetInt32(
@@ -353,36 +353,38 @@ void Checker::CheckDuration(const Message& value) {
   const int64_t seconds = Int64At(value, 1);
   const int32_t nanos = Int32At(value, 2);
   if (seconds < -kMaxDurationSeconds || seconds > kMaxDurationSeconds ||
-      nanos <= -kNanos || nanos >= kNanos ||
-      (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0)) {
-    Wrong("is no duration: seconds and nanos of one sign, some 10,000 years at "
-          "most");
+      nanos <= -kNanos || nanos >= kNanos || (seconds < 0 && nanos > 0) ||
+      (seconds > 0 && nanos < 0)) {
+    Wrong(
+        "is no duration: seconds and nanos of one sign, some 10,000 years at "
+        "most");
   }
 }
 
 void Checker::CheckDate(const Message& value) {
   if (!IsDate(DateOf(value))) {
-    Wrong("is no date: year 1 to 9999, with a month of it or 0, with a day of "
-          "that month or 0");
+    Wrong(
+        "is no date: year 1 to 9999, with a month of it or 0, with a day of "
+        "that month or 0");
   }
 }
 
 void Checker::CheckMoney(const Message& value) {
   const auto* code_field = value.GetDescriptor()->FindFieldByNumber(1);
-  const std::string code =
-      value.GetReflection()->GetString(value, code_field);
+  const std::string code = value.GetReflection()->GetString(value, code_field);
   const int64_t units = Int64At(value, 2);
   const int32_t nanos = Int32At(value, 3);
-  const bool is_code =
-      code.size() == 3 && std::all_of(code.begin(), code.end(), [](char c) {
-        return c >= 'A' && c <= 'Z';
-      });
+  const bool is_code = code.size() == 3 &&
+                       std::all_of(code.begin(), code.end(),
+                                   [](char c) { return c >= 'A' && c <= 'Z'; });
   if (!is_code) {
     Wrong("needs currency_code: three capital letters, ISO 4217");
   }
   if (nanos <= -kNanos || nanos >= kNanos || (units < 0 && nanos > 0) ||
       (units > 0 && nanos < 0)) {
-    Wrong("is no sum: units and nanos are of one sign, nanos below 1,000,000,000");
+    Wrong(
+        "is no sum: units and nanos are of one sign, nanos below "
+        "1,000,000,000");
   }
 }
 

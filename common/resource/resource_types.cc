@@ -42,10 +42,9 @@ Patterns ReadLinked() {
       AddTypes(*file->message_type(i), &patterns);
     }
     const auto& options = file->options();
-    for (int i = 0;
-         i < options.ExtensionSize(google::api::resource_definition); ++i) {
-      Add(options.GetExtension(google::api::resource_definition, i),
-          &patterns);
+    for (int i = 0; i < options.ExtensionSize(google::api::resource_definition);
+         ++i) {
+      Add(options.GetExtension(google::api::resource_definition, i), &patterns);
     }
   }
   return patterns;

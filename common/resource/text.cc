@@ -50,11 +50,9 @@ size_t CodePoints(absl::string_view text) {
 bool NormalizeNfc(std::string* text) {
   if (IsAscii(*text)) return true;
   utf8proc_uint8_t* mapped = nullptr;
-  const auto length =
-      utf8proc_map(Bytes(text->data()),
-                   static_cast<utf8proc_ssize_t>(text->size()), &mapped,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE |
-                                                  UTF8PROC_COMPOSE));
+  const auto length = utf8proc_map(
+      Bytes(text->data()), static_cast<utf8proc_ssize_t>(text->size()), &mapped,
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned(
       mapped, &std::free);
   if (length < 0) return false;
@@ -82,11 +80,10 @@ void FoldCase(absl::string_view text, std::string* folded) {
     at += length;
     utf8proc_int32_t points[kMostFolded];
     int boundary = 0;
-    const auto count = utf8proc_decompose_char(
-        point, points, kMostFolded, UTF8PROC_CASEFOLD, &boundary);
-    for (utf8proc_ssize_t i = 0; i < std::min<utf8proc_ssize_t>(
-                                         count, kMostFolded);
-         ++i) {
+    const auto count = utf8proc_decompose_char(point, points, kMostFolded,
+                                               UTF8PROC_CASEFOLD, &boundary);
+    for (utf8proc_ssize_t i = 0;
+         i < std::min<utf8proc_ssize_t>(count, kMostFolded); ++i) {
       utf8proc_uint8_t encoded[4];
       const auto size = utf8proc_encode_char(points[i], encoded);
       folded->append(reinterpret_cast<const char*>(encoded),

@@ -102,6 +102,25 @@ TEST(Session, RunsAPipelineAndReportsItsFirstError) {
   EXPECT_EQ(database.Number("SELECT count(*) FROM t"), 2);
 }
 
+TEST(Session, KeepsWhatWasPreparedByAPipelineThatFailed) {
+  TestDatabase database;
+  auto session = database.Connect();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(session
+                     ->QueryAll({{"SELECT 1::bigint", {}},
+                                 {"SELECT 1/0", {}},
+                                 {"SELECT 2::bigint", {}}},
+                                Soon())
+                     .ok());
+  }
+  auto results = session->QueryAll({{"SELECT 1::bigint", {}},
+                                    {"SELECT 2::bigint", {}},
+                                    {"SELECT 2::bigint", {}}},
+                                   Soon());
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[2].Int(0, 0), 2);
+}
+
 TEST(Session, RefusesToCommitAFailedTransaction) {
   TestDatabase database;
   auto session = database.Connect();

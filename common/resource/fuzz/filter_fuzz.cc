@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (*made->mutable_labels())["k"] = "v";
     return made;
   }();
-  auto filter = transparency::resource::Filter::Parse(text, *Book::descriptor());
+  auto filter =
+      transparency::resource::Filter::Parse(text, *Book::descriptor());
   if (filter.ok()) (*filter)->Matches(*book);
   auto predicate =
       transparency::resource::Predicate::Compile(text, *Book::descriptor());

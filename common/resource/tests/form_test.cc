@@ -1,0 +1,279 @@
+#include "common/resource/form.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/resource/filter.h"
+#include "common/resource/predicate.h"
+#include "common/resource/tests/library_catalogue.h"
+#include "common/status/status.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+
+namespace transparency::resource {
+namespace {
+
+using google::protobuf::Message;
+using google::protobuf::util::MessageDifferencer;
+using library::v1::Book;
+
+const Caller kPublic;
+const Caller kOwner{"ishmael", {}};
+const Caller kStranger{"ahab", {"auditor"}};
+const Caller kStaff{"clerk", {"staff"}};
+
+Book Full() {
+  Book book;
+  book.set_name("shelves/north/books/moby");
+  book.set_title("Moby");
+  book.set_state(Book::OUT);
+  book.set_owner("ishmael");
+  book.set_remark("salty");
+  book.set_value(1000);
+  book.mutable_origin()->set_publisher("Harper");
+  book.mutable_origin()->set_note("bought at a loss");
+  return book;
+}
+
+bool Holds(const char* text, const Caller& caller, const Book& book = Full()) {
+  auto predicate = Predicate::Compile(text, *Book::descriptor());
+  EXPECT_TRUE(predicate.ok()) << text << ": " << predicate.status();
+  return predicate.ok() && (*predicate)->Matches(book, caller);
+}
+
+TEST(Predicate, NamesTheCaller) {
+  EXPECT_TRUE(Holds("owner = caller.subject", kOwner));
+  EXPECT_FALSE(Holds("owner = caller.subject", kStranger));
+  EXPECT_TRUE(Holds("owner != caller.subject", kStranger));
+  EXPECT_FALSE(Holds("owner != caller.subject", kOwner));
+  EXPECT_TRUE(Holds("caller.subject = owner", kOwner));
+  EXPECT_FALSE(Holds("caller.subject = owner", kStranger));
+  EXPECT_TRUE(Holds("caller.subject = \"ishmael\"", kOwner));
+  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", kOwner));
+  EXPECT_TRUE(Holds("caller.subject:*", kOwner));
+  EXPECT_FALSE(Holds("caller.subject:*", kPublic));
+  EXPECT_TRUE(Holds("caller.roles:\"staff\"", kStaff));
+  EXPECT_FALSE(Holds("caller.roles:\"staff\"", kStranger));
+  EXPECT_TRUE(Holds("caller.roles:(\"staff\" OR \"auditor\")", kStranger));
+  EXPECT_TRUE(Holds("caller.roles:*", kStranger));
+  EXPECT_FALSE(Holds("caller.roles:*", kOwner));
+  EXPECT_TRUE(Holds("NOT caller.roles:\"staff\"", kPublic));
+  EXPECT_TRUE(Holds("tags:caller.subject", kOwner, [] {
+    Book book;
+    book.add_tags("x");
+    book.add_tags("ishmael");
+    return book;
+  }()));
+  Book role;
+  role.set_owner("auditor");
+  EXPECT_TRUE(Holds("caller.roles:owner", kStranger, role));
+  EXPECT_FALSE(Holds("caller.roles:owner", kStaff, role));
+}
+
+TEST(Predicate, ThePublicIsNobodyAlsoWhereAFieldIsEmpty) {
+  const Book ownerless;
+  EXPECT_FALSE(Holds("owner = caller.subject", kPublic, ownerless));
+  EXPECT_FALSE(Holds("owner != caller.subject", kPublic, ownerless));
+  EXPECT_FALSE(Holds("caller.subject = owner", kPublic, ownerless));
+  EXPECT_FALSE(Holds("caller.subject = \"\"", kPublic, ownerless));
+  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", kPublic, ownerless));
+  EXPECT_FALSE(Holds("caller.roles:owner", kPublic, ownerless));
+}
+
+TEST(Predicate, OtherWordsOfTheCallerAreRefused) {
+  for (const char* text :
+       {"caller.name = \"x\"", "caller = \"x\"", "caller.roles = \"staff\"",
+        "caller.subject < \"x\"", "caller.subject = nothing",
+        "caller.subject = pages", "caller.subject = tags", "caller.roles:staff",
+        "owner > caller.subject", "tags = caller.subject",
+        "caller.subject.x = \"a\""}) {
+    auto predicate = Predicate::Compile(text, *Book::descriptor());
+    EXPECT_EQ(predicate.status().code(), absl::StatusCode::kInvalidArgument)
+        << text;
+  }
+  // Filters of callers know no caller.
+  EXPECT_FALSE(
+      Filter::Parse("caller.subject = \"x\"", *Book::descriptor()).ok());
+  auto filter = Filter::Parse("owner = caller.subject", *Book::descriptor());
+  ASSERT_TRUE(filter.ok());
+  Book literal;
+  literal.set_owner("caller.subject");
+  EXPECT_TRUE((*filter)->Matches(literal));
+}
+
+TEST(Predicate, ReachIsWhatHoldsForEveryMessage) {
+  const auto reach = [](const char* text, const Caller& caller) {
+    return (*Predicate::Compile(text, *Book::descriptor()))->ReachOf(caller);
+  };
+  constexpr char kVisible[] =
+      "state != DRAFT OR owner = caller.subject OR caller.roles:\"staff\"";
+  EXPECT_EQ(reach(kVisible, kPublic), Reach::kDepends);
+  EXPECT_EQ(reach(kVisible, kStaff), Reach::kAlways);
+  EXPECT_EQ(reach("caller.roles:\"staff\"", kOwner), Reach::kNever);
+  EXPECT_EQ(reach("NOT caller.roles:\"staff\"", kOwner), Reach::kAlways);
+  EXPECT_EQ(reach("owner = caller.subject", kPublic), Reach::kNever);
+  EXPECT_EQ(reach("owner = caller.subject", kOwner), Reach::kDepends);
+  EXPECT_EQ(reach("caller.subject:* AND state = OUT", kPublic), Reach::kNever);
+  EXPECT_EQ(reach("caller.subject:* AND state = OUT", kOwner), Reach::kDepends);
+  EXPECT_EQ(reach("", kPublic), Reach::kAlways);
+}
+
+class FormTest : public testing::Test {
+ protected:
+  FormTest() : catalogue_(LibraryCatalogue()) {}
+
+  const Kind& kind() const {
+    return *catalogue_->ByDescriptor(Book::descriptor());
+  }
+  std::shared_ptr<const Item> Put(const Book& book) const {
+    return MakeItem(kind(), book);
+  }
+  Book Seen(const Item& item, const Caller& caller) const {
+    const Form form(kind(), caller);
+    std::unique_ptr<Message> scratch;
+    Book seen = static_cast<const Book&>(form.Of(item, &scratch));
+    // Message and bytes are the same form.
+    std::string bytes_scratch;
+    Book parsed;
+    EXPECT_TRUE(parsed.ParseFromString(form.Bytes(item, &bytes_scratch)));
+    EXPECT_TRUE(MessageDifferencer::Equals(seen, parsed))
+        << seen.ShortDebugString() << " / " << parsed.ShortDebugString();
+    return seen;
+  }
+
+  std::unique_ptr<const Catalogue> catalogue_;
+};
+
+TEST_F(FormTest, HidesFieldsFromWhoMayNotSeeThem) {
+  const auto item = Put(Full());
+  const Book to_public = Seen(*item, kPublic);
+  EXPECT_EQ(to_public.title(), "Moby");
+  EXPECT_EQ(to_public.remark(), "");
+  EXPECT_EQ(to_public.value(), 0);
+  EXPECT_EQ(to_public.origin().publisher(), "Harper");
+  EXPECT_EQ(to_public.origin().note(), "");
+  EXPECT_EQ(to_public.etag(), item->etag());
+
+  const Book to_owner = Seen(*item, kOwner);
+  EXPECT_EQ(to_owner.remark(), "salty");
+  EXPECT_EQ(to_owner.value(), 0);
+  EXPECT_EQ(Seen(*item, kStranger).remark(), "");
+  EXPECT_TRUE(MessageDifferencer::Equals(Seen(*item, kStaff), item->message()));
+}
+
+TEST_F(FormTest, HidesResourcesFromWhoMayNotSeeThem) {
+  Book draft = Full();
+  draft.set_state(Book::DRAFT);
+  const auto item = Put(draft);
+  EXPECT_FALSE(Form(kind(), kPublic).Sees(*item));
+  EXPECT_FALSE(Form(kind(), kStranger).Sees(*item));
+  EXPECT_TRUE(Form(kind(), kOwner).Sees(*item));
+  EXPECT_TRUE(Form(kind(), kStaff).Sees(*item));
+  EXPECT_TRUE(Form(kind(), kPublic).Sees(*Put(Full())));
+}
+
+TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
+  Book plain;
+  plain.set_name("shelves/north/books/plain");
+  plain.set_title("Plain");
+  const auto item = Put(plain);
+  for (const Caller* caller : {&kPublic, &kOwner, &kStaff}) {
+    const Form form(kind(), *caller);
+    std::unique_ptr<Message> scratch;
+    std::string bytes;
+    EXPECT_EQ(&form.Of(*item, &scratch), &item->message());
+    EXPECT_EQ(&form.Bytes(*item, &bytes), &item->bytes());
+  }
+}
+
+TEST_F(FormTest, PublicBytesAreKept) {
+  const auto item = Put(Full());
+  const Form form(kind(), kPublic);
+  std::string scratch;
+  EXPECT_EQ(&form.Bytes(*item, &scratch), item->public_bytes());
+  EXPECT_NE(&form.Bytes(*item, &scratch), &item->bytes());
+}
+
+TEST_F(FormTest, OneScratchServesManyItems) {
+  const Form form(kind(), kOwner);
+  std::unique_ptr<Message> scratch;
+  Book other = Full();
+  other.set_name("shelves/north/books/other");
+  other.clear_remark();
+  other.clear_value();
+  const auto first = Put(Full());
+  const auto second = Put(other);
+  EXPECT_EQ(static_cast<const Book&>(form.Of(*first, &scratch)).remark(),
+            "salty");
+  const Book& seen = static_cast<const Book&>(form.Of(*second, &scratch));
+  EXPECT_EQ(seen.name(), other.name());
+  EXPECT_EQ(seen.remark(), "");
+}
+
+TEST_F(FormTest, FieldsThatNoResourceShowsAreUnknown) {
+  const FieldAccess fields = Form(kind(), kPublic).fields();
+  EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), fields).ok());
+  EXPECT_FALSE(
+      Filter::Parse("origin.note = x", *Book::descriptor(), fields).ok());
+  EXPECT_FALSE(Filter::Parse("remark = x", *Book::descriptor(), fields).ok());
+  const FieldAccess of_owner = Form(kind(), kOwner).fields();
+  EXPECT_TRUE(Filter::Parse("remark = x", *Book::descriptor(), of_owner).ok());
+  EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), of_owner).ok());
+  EXPECT_TRUE(Filter::Parse("value > 0", *Book::descriptor(),
+                            Form(kind(), kStaff).fields())
+                  .ok());
+  // A field that depends on the resource is known where it is seen.
+  const auto item = Put(Full());
+  EXPECT_TRUE(Form(kind(), kOwner)
+                  .fields(*item)
+                  .Knows({Book::descriptor()->FindFieldByName("remark")}));
+  EXPECT_FALSE(Form(kind(), kStranger)
+                   .fields(*item)
+                   .Knows({Book::descriptor()->FindFieldByName("remark")}));
+}
+
+TEST_F(FormTest, QueriesDoNotReachValuesThatAreHidden) {
+  const auto item = Put(Full());
+  const Form form(kind(), kStranger);
+  auto filter = Filter::Parse("remark = salty OR salty OR remark:*",
+                              *Book::descriptor(), form.fields());
+  ASSERT_TRUE(filter.ok());
+  std::unique_ptr<Message> scratch;
+  EXPECT_FALSE((*filter)->Matches(form.ForQuery(*item, &scratch)));
+  const Form of_owner(kind(), kOwner);
+  EXPECT_TRUE((*filter)->Matches(of_owner.ForQuery(*item, &scratch)));
+}
+
+TEST_F(FormTest, FingerprintsTellFormsApart) {
+  const auto of = [this](const Caller& caller) {
+    return Form(kind(), caller).Fingerprint();
+  };
+  EXPECT_EQ(of(kPublic), of(Caller()));
+  EXPECT_NE(of(kPublic), of(kOwner));
+  EXPECT_NE(of(kOwner), of(kStranger));
+  EXPECT_NE(of(kOwner), of(Caller{"ishmael", {"staff"}}));
+  EXPECT_EQ(of(Caller{"x", {"a", "b"}}), of(Caller{"x", {"b", "a"}}));
+  EXPECT_NE(of(Caller{"x", {"a"}}), of(Caller{"a", {"x"}}));
+  EXPECT_EQ(of(kOwner).find("ishmael"), std::string::npos);
+  const Kind& shelves =
+      *catalogue_->ByDescriptor(library::v1::Shelf::descriptor());
+  EXPECT_EQ(Form(shelves, kPublic).Fingerprint(),
+            Form(shelves, kStaff).Fingerprint());
+}
+
+TEST_F(FormTest, ToPublicJudgesTheFullResource) {
+  Book book = Full();
+  EXPECT_TRUE(ToPublic(kind(), &book));
+  EXPECT_EQ(book.remark(), "");
+  EXPECT_EQ(book.value(), 0);
+  Book draft = Full();
+  draft.set_state(Book::DRAFT);
+  const Book before = draft;
+  EXPECT_FALSE(ToPublic(kind(), &draft));
+  EXPECT_TRUE(MessageDifferencer::Equals(before, draft));
+}
+
+}  // namespace
+}  // namespace transparency::resource

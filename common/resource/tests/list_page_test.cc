@@ -1,0 +1,302 @@
+#include "common/resource/list_page.h"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/resource/page_token.h"
+#include "common/resource/tests/library_catalogue.h"
+#include "common/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace transparency::resource {
+namespace {
+
+using library::v1::Book;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const Caller kPublic;
+const Caller kStaff{"clerk", {"staff"}};
+
+absl::Status Wanted() { return absl::OkStatus(); }
+
+class ListPageTest : public testing::Test {
+ protected:
+  ListPageTest()
+      : catalogue_(LibraryCatalogue()),
+        kind_(*catalogue_->ByDescriptor(Book::descriptor())),
+        snapshot_(catalogue_.get()) {}
+
+  void Put(const std::vector<Book>& books) {
+    SnapshotBuilder builder(snapshot_);
+    for (const Book& book : books) builder.Put(MakeItem(kind_, book));
+    snapshot_ = std::move(builder).Build();
+  }
+  static Book Named(const std::string& shelf, const std::string& id) {
+    Book book;
+    book.set_name(absl::StrCat("shelves/", shelf, "/books/", id));
+    book.set_title(id);
+    return book;
+  }
+
+  struct Page {
+    absl::Status status;
+    std::vector<std::string> ids;
+    std::string next;
+  };
+  struct Query {
+    std::string parent = "shelves/-";
+    std::string filter = "";
+    std::string order = "";
+    int size = 0;
+    bool deleted = false;
+    Caller caller = kPublic;
+    std::vector<std::string> more = {};
+  };
+
+  Page Run(const Query& query, const std::string& token = "",
+           const std::function<absl::Status()>& wanted = Wanted) {
+    const Form form(kind_, query.caller);
+    Page page;
+    auto next =
+        ListPage({.snapshot = snapshot_,
+                  .kind = kind_,
+                  .form = form,
+                  .method = "ListBooks",
+                  .parent = query.parent,
+                  .filter = query.filter,
+                  .order_by = query.order,
+                  .page_size = query.size,
+                  .page_token = token,
+                  .show_deleted = query.deleted,
+                  .more = query.more},
+                 wanted, [&](const Item& item, const std::string& bytes) {
+                   Book book;
+                   EXPECT_TRUE(book.ParseFromString(bytes));
+                   EXPECT_EQ(book.name(), item.name());
+                   page.ids.push_back(book.title());
+                 });
+    page.status = next.status();
+    if (next.ok()) page.next = *next;
+    return page;
+  }
+
+  // All pages, one after another.
+  std::vector<std::string> All(const Query& query) {
+    std::vector<std::string> all;
+    std::string token;
+    do {
+      const Page page = Run(query, token);
+      EXPECT_TRUE(page.status.ok()) << page.status;
+      if (!page.status.ok()) break;
+      all.insert(all.end(), page.ids.begin(), page.ids.end());
+      token = page.next;
+    } while (!token.empty());
+    return all;
+  }
+
+  std::unique_ptr<const Catalogue> catalogue_;
+  const Kind& kind_;
+  Snapshot snapshot_;
+};
+
+TEST_F(ListPageTest, InNameOrderOfAParentOrOfAll) {
+  Put({Named("b", "z"), Named("a", "y"), Named("a", "x"), Named("a-b", "w")});
+  EXPECT_THAT(Run({.parent = "shelves/a"}).ids, ElementsAre("x", "y"));
+  EXPECT_THAT(Run({.parent = "shelves/b"}).ids, ElementsAre("z"));
+  EXPECT_THAT(Run({.parent = "shelves/c"}).ids, IsEmpty());
+  EXPECT_THAT(Run({}).ids, ElementsAre("w", "x", "y", "z"));
+  EXPECT_EQ(Run({}).next, "");
+}
+
+TEST_F(ListPageTest, PagesFollowEachOther) {
+  std::vector<Book> books;
+  for (int i = 0; i < 120; ++i) {
+    books.push_back(Named("a", absl::StrFormat("b%03d", i)));
+  }
+  Put(books);
+  const Page first = Run({});
+  EXPECT_EQ(first.ids.size(), 50u);
+  const Page second = Run({}, first.next);
+  EXPECT_EQ(second.ids.front(), "b050");
+  const Page third = Run({}, second.next);
+  EXPECT_EQ(third.ids.size(), 20u);
+  EXPECT_EQ(third.next, "");
+  // A full last page is the last one.
+  EXPECT_EQ(Run({.size = 120}).next, "");
+  EXPECT_EQ(Run({.size = -1}).status.code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ListPageTest, TokensBelongToTheirQueryFormAndDay) {
+  Put({Named("a", "x"), Named("a", "y")});
+  const std::string token = Run({.size = 1, .more = {"2019"}}).next;
+  ASSERT_FALSE(token.empty());
+  EXPECT_TRUE(Run({.size = 5, .more = {"2019"}}, token).status.ok());
+  for (const Query& other : std::vector<Query>{
+           {},
+           {.more = {"2020"}},
+           {.parent = "shelves/a", .more = {"2019"}},
+           {.filter = "pages = 0", .more = {"2019"}},
+           {.order = "title", .more = {"2019"}},
+           {.deleted = true, .more = {"2019"}},
+           {.caller = kStaff, .more = {"2019"}},
+       }) {
+    EXPECT_EQ(status::Reason(Run(other, token).status), "PAGE_TOKEN_INVALID");
+  }
+}
+
+TEST_F(ListPageTest, BadQueriesAreRefused) {
+  EXPECT_EQ(status::Reason(Run({.filter = "x = 1"}).status), "QUERY_INVALID");
+  EXPECT_EQ(status::Reason(Run({.order = "x"}).status), "QUERY_INVALID");
+  // Fields of staff do not exist for the public.
+  EXPECT_FALSE(Run({.filter = "value > 1"}).status.ok());
+  EXPECT_FALSE(Run({.order = "value"}).status.ok());
+  EXPECT_TRUE(Run({.order = "value", .caller = kStaff}).status.ok());
+}
+
+TEST_F(ListPageTest, HiddenAndDeletedResourcesAreNotThere) {
+  Book draft = Named("a", "draft");
+  draft.set_state(Book::DRAFT);
+  Book gone = Named("a", "gone");
+  gone.mutable_delete_time()->set_seconds(1);
+  Put({draft, gone, Named("a", "here")});
+  for (const char* order : {"", "title", "title desc"}) {
+    EXPECT_THAT(Run({.order = order}).ids, ElementsAre("here"));
+  }
+  EXPECT_THAT(Run({.caller = kStaff}).ids, ElementsAre("draft", "here"));
+  EXPECT_THAT(Run({.deleted = true, .caller = kStaff}).ids,
+              ElementsAre("draft", "gone", "here"));
+}
+
+TEST_F(ListPageTest, OtherOrdersPageWithoutGapsOrDoubles) {
+  std::mt19937 random(11);
+  std::vector<Book> books;
+  for (int i = 0; i < 300; ++i) {
+    Book book = Named(absl::StrCat("s", i % 7), absl::StrFormat("b%03d", i));
+    book.set_pages(static_cast<int>(random() % 20));
+    if (random() % 3 > 0) book.mutable_origin()->set_city(i % 2 ? "x" : "Y");
+    books.push_back(book);
+  }
+  Put(books);
+  for (const char* order : {"pages", "pages desc", "origin.city, pages desc",
+                            "name desc", "title desc", "pages, name desc"}) {
+    std::vector<std::string> expected = All({.order = order, .size = 1000});
+    EXPECT_EQ(expected.size(), 300u);
+    for (int size : {1, 7, 50, 299, 300}) {
+      EXPECT_EQ(All({.order = order, .size = size}), expected)
+          << order << " by " << size;
+    }
+  }
+  std::vector<std::string> reversed = All({.order = "title"});
+  std::reverse(reversed.begin(), reversed.end());
+  EXPECT_EQ(All({.order = "title desc"}), reversed);
+}
+
+TEST_F(ListPageTest, WhatStaysPutIsListedOnceWhileOthersChange) {
+  std::mt19937 random(3);
+  std::vector<Book> still;
+  for (int i = 0; i < 100; ++i) {
+    Book book = Named("a", absl::StrFormat("still%03d", i));
+    book.set_pages(static_cast<int>(random() % 10));
+    still.push_back(book);
+  }
+  Put(still);
+  for (const char* order : {"", "pages", "pages desc"}) {
+    std::multiset<std::string> seen;
+    std::string token;
+    int round = 0;
+    do {
+      const Page page = Run({.order = order, .size = 9}, token);
+      ASSERT_TRUE(page.status.ok());
+      for (const std::string& id : page.ids) seen.insert(id);
+      token = page.next;
+      // Others come, move and go, also the one that the token stands on.
+      Book moving = Named("a", absl::StrFormat("moving%03d", ++round % 5));
+      moving.set_pages(static_cast<int>(random() % 10));
+      SnapshotBuilder builder(snapshot_);
+      builder.Put(MakeItem(kind_, moving));
+      builder.Remove(
+          Named("a", absl::StrFormat("moving%03d", (round + 2) % 5)).name());
+      snapshot_ = std::move(builder).Build();
+    } while (!token.empty());
+    for (const Book& book : still) {
+      EXPECT_EQ(seen.count(book.title()), 1u) << order << " " << book.title();
+    }
+  }
+}
+
+TEST_F(ListPageTest, APageEndsAtTwoMebibytes) {
+  std::vector<Book> books;
+  for (int i = 0; i < 5; ++i) {
+    Book book = Named("a", absl::StrCat("b", i));
+    book.set_cover(std::string(900 * 1024, 'x'));
+    books.push_back(book);
+  }
+  Book huge = Named("a", "b9");
+  huge.set_cover(std::string(3 << 20, 'x'));
+  books.push_back(huge);
+  Put(books);
+  for (const char* order : {"", "title"}) {
+    EXPECT_THAT(Run({.order = order}).ids, ElementsAre("b0", "b1"));
+    EXPECT_THAT(All({.order = order}),
+                ElementsAre("b0", "b1", "b2", "b3", "b4", "b9"));
+  }
+}
+
+TEST_F(ListPageTest, ALongScanAnswersAShortPageAndNamesNothingHidden) {
+  std::vector<Book> books;
+  for (int i = 0; i < kMaxExamined + 500; ++i) {
+    books.push_back(Named("a", absl::StrFormat("b%06d", i)));
+  }
+  for (int i = 0; i < 700; ++i) {
+    Book hidden = Named("a", absl::StrFormat("a%06d", i));
+    hidden.set_state(Book::DRAFT);
+    books.push_back(hidden);
+  }
+  Book last = Named("a", "z");
+  last.set_pages(7);
+  books.push_back(last);
+  Put(books);
+  const Page first = Run({.filter = "pages = 7"});
+  EXPECT_THAT(first.ids, IsEmpty());
+  ASSERT_FALSE(first.next.empty());
+  std::string token;
+  ASSERT_TRUE(absl::WebSafeBase64Unescape(first.next, &token));
+  EXPECT_THAT(token,
+              testing::HasSubstr(absl::StrFormat("b%06d", kMaxExamined - 1)));
+  const Page second = Run({.filter = "pages = 7"}, first.next);
+  EXPECT_THAT(second.ids, ElementsAre("z"));
+  EXPECT_EQ(second.next, "");
+  // In another order the first page looks at all.
+  EXPECT_THAT(Run({.filter = "pages = 7", .order = "title"}).ids,
+              ElementsAre("z"));
+}
+
+TEST_F(ListPageTest, StopsWhenNobodyWaits) {
+  std::vector<Book> books;
+  for (int i = 0; i < 1000; ++i) {
+    books.push_back(Named("a", absl::StrFormat("b%03d", i)));
+  }
+  Put(books);
+  for (const char* order : {"", "title"}) {
+    int asked = 0;
+    const Page page = Run({.filter = "pages = 1", .order = order}, "", [&] {
+      return ++asked < 2 ? absl::OkStatus() : absl::CancelledError("gone");
+    });
+    EXPECT_EQ(page.status.code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(asked, 2);
+  }
+}
+
+}  // namespace
+}  // namespace transparency::resource
