@@ -1,0 +1,137 @@
+#include "gateway/aggregate/gathering.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+
+namespace transparency::gateway {
+namespace {
+
+// Longest time an owner gets, and what is kept back of the caller's time so that
+// a partial answer still reaches it.
+constexpr absl::Duration kOwnerTime = absl::Seconds(5);
+constexpr double kShareOfOwner = 0.9;
+
+std::string OwnerOf(absl::string_view service) {
+  std::vector<std::string> parts = absl::StrSplit(service, '.');
+  return parts[1];
+}
+
+// Not the owner's state but the request's or the caller's own doing.
+bool IsRefusal(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Gathering::Gathering(Invoker* invoker, std::shared_ptr<rpc::Call> call,
+                     std::function<void(Gathering&)> all_done)
+    : invoker_(invoker),
+      call_(std::move(call)),
+      all_done_(std::move(all_done)),
+      deadline_(std::min(
+          absl::Now() + kOwnerTime,
+          absl::Now() + kShareOfOwner * (call_->deadline() - absl::Now()))) {}
+
+void Gathering::AskBytes(absl::string_view service, absl::string_view method,
+                         std::string request,
+                         std::function<bool(const std::string&)> take) {
+  absl::MutexLock lock(&mutex_);
+  ++under_way_;
+  asked_.push_back({OwnerOf(service), absl::StrCat("/", service, "/", method),
+                    std::move(request), std::move(take)});
+}
+
+void Gathering::Launch() {
+  std::vector<Asked> asked;
+  {
+    absl::MutexLock lock(&mutex_);
+    asked.swap(asked_);
+  }
+  auto self = shared_from_this();
+  for (Asked& ask : asked) {
+    rpc::Metadata headers = call_->headers();
+    headers.emplace_back("x-request-id", call_->request_id());
+    headers.emplace_back("traceparent", call_->traceparent());
+    std::unique_ptr<Cancel> handle = invoker_->Unary(
+        ask.method, std::move(headers), deadline_, std::move(ask.request),
+        [self, owner = ask.owner, take = std::move(ask.take)](
+            const UnaryReply& reply) { self->Settle(owner, reply, take); });
+    absl::MutexLock lock(&mutex_);
+    // A cancelled gathering lets go of the handle here, which cancels the call.
+    if (!cancelled_) handles_.push_back(std::move(handle));
+  }
+}
+
+void Gathering::Begin() {
+  auto self = shared_from_this();
+  call_->OnAbandoned([self] { self->Cancelled(); });
+  Launch();
+  bool done;
+  {
+    absl::MutexLock lock(&mutex_);
+    done = --under_way_ == 0;
+  }
+  if (done) all_done_(*this);
+}
+
+void Gathering::Settle(const std::string& owner, const UnaryReply& reply,
+                       const std::function<bool(const std::string&)>& take) {
+  {
+    absl::MutexLock turn(&turn_);
+    for (const auto& [key, value] : reply.headers) {
+      if (key == "x-revision") revisions_.emplace(owner, value);
+    }
+    const bool taken = reply.status.ok() && take(reply.message);
+    if (!taken) {
+      absl::MutexLock lock(&mutex_);
+      Fail(owner, reply.status.ok()
+                      ? absl::InternalError("unreadable answer")
+                      : reply.status);
+    }
+  }
+  Launch();
+  bool done;
+  {
+    absl::MutexLock lock(&mutex_);
+    done = --under_way_ == 0;
+  }
+  if (done) all_done_(*this);
+}
+
+void Gathering::Fail(const std::string& owner, const absl::Status& status) {
+  if (IsRefusal(status)) {
+    if (refusal_.ok()) refusal_ = status;
+  } else {
+    unreachable_.emplace(owner, status);
+  }
+}
+
+void Gathering::Cancelled() {
+  std::vector<std::unique_ptr<Cancel>> handles;
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  handles.swap(handles_);
+}
+
+void Gathering::TellRevisions() const {
+  if (revisions_.empty()) return;
+  call_->AddHeader("x-revision",
+                   absl::StrJoin(revisions_, ",",
+                                 [](std::string* out, const auto& revision) {
+                                   out->append(revision.second);
+                                 }));
+}
+
+}  // namespace transparency::gateway

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/rpc/call.h"
+#include "gateway/invoker/invoker.h"
+#include "google/protobuf/message.h"
+
+namespace transparency::gateway {
+
+// The calls to owners that one aggregated call makes, at the same time or one
+// after another. Each owner answers within its own deadline inside the caller's;
+// a caller that goes away cancels them all. Thread-safe; kept by its calls.
+class Gathering : public std::enable_shared_from_this<Gathering> {
+ public:
+  // `all_done` runs once, when no call is under way any more; `invoker`
+  // outlives the gathering.
+  Gathering(Invoker* invoker, std::shared_ptr<rpc::Call> call,
+            std::function<void(Gathering&)> all_done);
+
+  // Calls `method` of `service` ("transparency.centre.v1.CentreService") at its
+  // owner. `take` gets the answer; takes run one at a time and may ask more. An
+  // answer that is no success is kept as the owner's failure instead.
+  template <class Response>
+  void Ask(absl::string_view service, absl::string_view method,
+           const google::protobuf::Message& request,
+           std::function<void(const Response&)> take) {
+    AskBytes(service, method, request.SerializeAsString(),
+             [take = std::move(take)](const std::string& bytes) {
+               Response response;
+               if (!response.ParseFromString(bytes)) return false;
+               take(response);
+               return true;
+             });
+  }
+
+  // Starts what has been asked. After this only takes may ask more.
+  void Begin();
+
+  // For `all_done`: owners that could not be reached, and an error that is the
+  // request's own fault or the caller's, if there was one.
+  const std::map<std::string, absl::Status>& unreachable() const {
+    return unreachable_;
+  }
+  const absl::Status& refusal() const { return refusal_; }
+  // Adds x-revision with a revision for each owner that answered.
+  void TellRevisions() const;
+
+ private:
+  void AskBytes(absl::string_view service, absl::string_view method,
+                std::string request,
+                std::function<bool(const std::string&)> take);
+  void Launch();
+  void Settle(const std::string& owner, const UnaryReply& reply,
+              const std::function<bool(const std::string&)>& take);
+  void Fail(const std::string& owner, const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Cancelled();
+
+  Invoker* const invoker_;
+  const std::shared_ptr<rpc::Call> call_;
+  const std::function<void(Gathering&)> all_done_;
+  const absl::Time deadline_;
+
+  struct Asked {
+    std::string owner;
+    std::string method;
+    std::string request;
+    std::function<bool(const std::string&)> take;
+  };
+
+  // Takes run under turn_; no call starts under either lock, since it may be
+  // answered at once.
+  absl::Mutex turn_;
+  absl::Mutex mutex_;
+  std::vector<Asked> asked_ ABSL_GUARDED_BY(mutex_);
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 1;  // Begin's own
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::unique_ptr<Cancel>> handles_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> unreachable_;
+  std::map<std::string, std::string> revisions_;
+  absl::Status refusal_;
+};
+
+}  // namespace transparency::gateway

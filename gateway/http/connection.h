@@ -1,0 +1,118 @@
+#pragma once
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/types/optional.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/worker.h"
+
+namespace transparency::gateway::http {
+
+// One client's connection: reads requests, runs them one after another, writes
+// the answers, and keeps the limits. Lives on its worker's thread.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(boost::asio::ip::tcp::socket socket, Worker* worker);
+  ~Connection();
+
+  // Serves until the connection is closed.
+  void Start();
+  // Cuts off what has run out of time.
+  void Tick(std::chrono::steady_clock::time_point now);
+  // Closes it soon if no request begins, else after the request.
+  void BeginDrain();
+  // Closes it now and cancels its call.
+  void Abort();
+
+ private:
+  using Parser =
+      boost::beast::http::request_parser<boost::beast::http::string_body>;
+  template <typename T>
+  using Awaitable = boost::asio::awaitable<T>;
+
+  // What a connection is doing; each has its own time-out.
+  enum class Phase { kIdle, kHead, kBody, kCall, kWrite, kLinger };
+  enum class ReadResult { kRequest, kRefused, kClosed };
+
+  // Where the invoker's thread leaves its reply.
+  class Pending;
+
+  Awaitable<void> Run();
+  Awaitable<ReadResult> ReadRequest();
+  Awaitable<void> Serve();
+  Awaitable<void> RunCall(std::unique_ptr<Call> call);
+  Awaitable<bool> WriteResponse();
+  Awaitable<void> Linger();
+  Awaitable<void> SendContinue();
+  // Waits for the next Wake.
+  Awaitable<void> Woken();
+
+  void Enter(Phase phase);
+  // At most one read is under way; it fills in_.
+  void StartRead();
+  void OnRead(boost::system::error_code error, size_t size);
+  void Wake() { wake_.cancel(); }
+  void OnReply(UnaryReply reply);
+
+  // The rest of a request's head; false when refusal_ says why.
+  bool CheckHead();
+  bool ParseSome();
+  ReadResult RefuseParse(boost::beast::error_code error);
+  ReadResult Refuse(int http_status, absl::string_view field,
+                    absl::string_view problem);
+  ReadResult RefuseWith(Response response);
+  ReadResult TimedOut();
+  void TakeRequest();
+  bool SetTarget(absl::string_view target);
+  // Exceptions end here.
+  Plan Begin();
+  Response Encode(const Call& call);
+  std::string Head() const;
+  void Report(bool client_gone);
+  // Accounts for `bytes` of bodies in place of what it held before.
+  void Hold(size_t bytes);
+
+  Worker& worker_;
+  Shared& shared_;
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer wake_;
+
+  Phase phase_ = Phase::kIdle;
+  std::chrono::steady_clock::time_point deadline_;
+  bool timed_out_ = false;
+  bool aborted_ = false;
+
+  std::array<char, 16 * 1024> scratch_;
+  std::string in_;  // read, not yet parsed
+  bool reading_ = false;
+  bool read_ahead_ = false;  // go on reading while a call runs
+  bool end_of_input_ = false;
+
+  absl::optional<Parser> parser_;
+  bool head_checked_ = false;
+  bool wants_continue_ = false;
+  bool keep_alive_ = false;
+  bool is_http_10_ = false;
+  bool client_gone_ = false;
+  Request request_;
+  std::string request_id_;
+  Response response_;
+  size_t head_bytes_ = 0;
+  size_t bytes_in_ = 0;
+  size_t bytes_out_ = 0;
+  size_t held_ = 0;
+
+  std::shared_ptr<Pending> pending_;
+  absl::optional<UnaryReply> reply_;
+  const Route* route_ = nullptr;
+};
+
+}  // namespace transparency::gateway::http

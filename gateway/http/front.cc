@@ -1,0 +1,269 @@
+#include "gateway/http/front.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/status/status.h"
+#include "gateway/http/error_answer.h"
+#include "gateway/http/etag.h"
+#include "gateway/http/field_text.h"
+
+namespace transparency::gateway::http {
+namespace {
+
+constexpr size_t kLongestRequestId = 128;
+
+constexpr char kExposedHeaders[] =
+    "ETag, X-Revision, X-Current-At, X-Request-Id, Retry-After";
+constexpr char kAllowedHeaders[] =
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, "
+    "If-None-Match, X-Goog-FieldMask, X-Min-Revision, X-Request-Id, "
+    "X-Server-Timeout, traceparent, tracestate";
+constexpr char kVary[] =
+    "Accept, Accept-Encoding, Authorization, Origin, X-Goog-FieldMask";
+
+absl::StatusCode CodeOf(int http_status) {
+  switch (http_status) {
+    case 404:
+      return absl::StatusCode::kNotFound;
+    case 405:
+    case 501:
+    case 505:
+      return absl::StatusCode::kUnimplemented;
+    case 408:
+      return absl::StatusCode::kDeadlineExceeded;
+    case 503:
+      return absl::StatusCode::kUnavailable;
+    default:
+      return absl::StatusCode::kInvalidArgument;
+  }
+}
+
+// What the paths begin with up to their first field: "/certification/v1".
+std::string PrefixesOf(const RouteTable& routes) {
+  constexpr size_t kMost = 12;
+  std::set<std::string> prefixes;
+  for (const auto& route : routes.routes()) {
+    const std::vector<absl::string_view> parts =
+        absl::StrSplit(route->pattern, '/');
+    if (parts.size() > 2 && parts[2].find('{') == absl::string_view::npos &&
+        prefixes.size() < kMost) {
+      prefixes.insert(absl::StrCat("/", parts[1], "/", parts[2], "/"));
+    }
+  }
+  return absl::StrJoin(prefixes, ", ");
+}
+
+}  // namespace
+
+std::string RequestIdFor(const Request& request) {
+  const auto given = request.Header("x-request-id");
+  if (given && !given->empty() && given->size() <= kLongestRequestId &&
+      std::all_of(given->begin(), given->end(),
+                  [](char c) { return c > 0x20 && c < 0x7F; })) {
+    return std::string(*given);
+  }
+  thread_local absl::BitGen random;
+  const auto high = absl::Uniform<uint64_t>(random);
+  const auto low = absl::Uniform<uint64_t>(random);
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32,
+                         (high >> 16) & 0xFFFF, high & 0xFFF,
+                         0x8000 | ((low >> 48) & 0x3FFF), low & 0xFFFFFFFFFFFF);
+}
+
+absl::StatusOr<std::unique_ptr<Front>> Front::Make(
+    const Options& options,
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
+  auto types = std::make_unique<MessageTypes>();
+  absl::StatusOr<RouteTable> routes = RouteTable::Build(services, types.get());
+  if (!routes.ok()) return routes.status();
+  return std::unique_ptr<Front>(
+      new Front(options, *std::move(routes), std::move(types)));
+}
+
+Front::Front(const Options& options, RouteTable routes,
+             std::unique_ptr<MessageTypes> types)
+    : options_(options),
+      types_(std::move(types)),
+      routes_(std::move(routes)),
+      rest_({.max_json_depth = options.max_json_depth,
+             .default_timeout = options.default_call_timeout,
+             .max_timeout = options.max_call_timeout},
+            routes_, writer_),
+      prefixes_(PrefixesOf(routes_)) {}
+
+Plan Front::Begin(const Request& request) const {
+  if (request.path == "/healthz" || request.path == "/readyz") {
+    return Health(request);
+  }
+  if (request.method == "OPTIONS") return AnswerOptions(request);
+  RouteMatch match = routes_.Find(
+      request.method == "HEAD" ? "GET" : request.method, request.path);
+  if (match.outcome != RouteMatch::Outcome::kFound) {
+    return NoRoute(request, match);
+  }
+  // Further protocols ask here, each by its own content type or Accept.
+  Plan plan = rest_.Decode(request, std::move(match));
+  if (auto* call = absl::get_if<std::unique_ptr<Call>>(&plan)) {
+    (*call)->request_id = RequestIdFor(request);
+    (*call)->headers.emplace_back("x-request-id", (*call)->request_id);
+  }
+  return plan;
+}
+
+Response Front::Health(const Request& request) const {
+  Response response;
+  if (request.method != "GET" && request.method != "HEAD") {
+    response = Refuse(405, "method", "expected GET or HEAD");
+    response.headers.emplace_back("Allow", "GET, HEAD");
+    response.close = false;
+    return response;
+  }
+  absl::Status status;
+  if (request.path == "/readyz") {
+    if (draining_) {
+      status = absl::UnavailableError("draining");
+    } else if (options_.ready) {
+      status = options_.ready();
+    }
+  }
+  response.headers.emplace_back("Cache-Control", "no-store");
+  if (status.ok()) {
+    response.body = "{\"status\":\"SERVING\"}";
+    return response;
+  }
+  response.http_status = 503;
+  response.code = absl::StatusCode::kUnavailable;
+  response.body = "{\"status\":\"NOT_SERVING\",\"reason\":";
+  AppendJsonString(Shown(status.message()), &response.body);
+  response.body += "}";
+  return response;
+}
+
+Response Front::AnswerOptions(const Request& request) const {
+  std::vector<std::string> methods = request.path == "*"
+                                         ? std::vector<std::string>{"GET"}
+                                         : routes_.MethodsOf(request.path);
+  const bool preflight =
+      request.Header("origin").has_value() &&
+      request.Header("access-control-request-method").has_value();
+  if (methods.empty() && !preflight) return NoRoute(request, RouteMatch());
+  if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) {
+    methods.push_back("HEAD");
+  }
+  methods.push_back("OPTIONS");
+  Response response;
+  response.http_status = 204;
+  response.has_body = false;
+  const std::string list = absl::StrJoin(methods, ", ");
+  response.headers.emplace_back("Allow", list);
+  if (preflight && !AllowedOrigin(request).empty()) {
+    response.headers.emplace_back("Access-Control-Allow-Methods", list);
+    response.headers.emplace_back("Access-Control-Allow-Headers",
+                                  kAllowedHeaders);
+    response.headers.emplace_back("Access-Control-Max-Age", "7200");
+  }
+  return response;
+}
+
+Response Front::NoRoute(const Request& request, const RouteMatch& match) const {
+  switch (match.outcome) {
+    case RouteMatch::Outcome::kBadValue:
+      return ErrorAnswer(
+          status::InvalidField(match.problem_field,
+                               absl::StrCat("expected in the path "
+                                            "percent-encoded UTF-8, but ",
+                                            match.problem)),
+          writer_, match.route->request->GetDescriptor());
+    case RouteMatch::Outcome::kOtherMethods: {
+      const std::string allowed = absl::StrJoin(match.allowed, ", ");
+      Response response = ErrorAnswer(
+          status::Refuse(
+              absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
+              absl::StrCat(Shown(request.method), " is not served at ",
+                           Shown(request.path), "; expected ", allowed, "."),
+              {{"method", Shown(request.method)},
+               {"path", Shown(request.path)},
+               {"allowed", allowed}}),
+          writer_, nullptr, 405);
+      response.headers.emplace_back("Allow", allowed);
+      return response;
+    }
+    default:
+      return ErrorAnswer(
+          status::Refuse(
+              absl::StatusCode::kNotFound, "METHOD_UNKNOWN",
+              absl::StrCat(
+                  "Nothing is served at ", Shown(request.path),
+                  prefixes_.empty()
+                      ? std::string(".")
+                      : absl::StrCat("; paths begin with ", prefixes_, ".")),
+              {{"path", Shown(request.path)}}),
+          writer_);
+  }
+}
+
+std::string Front::AllowedOrigin(const Request& request) const {
+  const auto origin = request.Header("origin");
+  if (!origin) return "";
+  for (const std::string& allowed : options_.cors_origins) {
+    if (allowed == "*") return "*";
+    if (allowed == *origin) return allowed;
+  }
+  return "";
+}
+
+void Front::Complete(const Request& request, absl::string_view request_id,
+                     Gzip* gzip, Response* response) const {
+  auto& headers = response->headers;
+  headers.emplace_back("X-Request-Id", request_id);
+  headers.emplace_back("Vary", kVary);
+  headers.emplace_back("X-Content-Type-Options", "nosniff");
+  if (const std::string origin = AllowedOrigin(request); !origin.empty()) {
+    headers.emplace_back("Access-Control-Allow-Origin", origin);
+    headers.emplace_back("Access-Control-Expose-Headers", kExposedHeaders);
+  }
+  std::string compressed;
+  if (response->has_body && response->body.size() >= options_.min_gzip_bytes &&
+      AcceptsGzip(request.Header("accept-encoding").value_or("")) &&
+      gzip->Compress(response->body, &compressed)) {
+    response->body = std::move(compressed);
+    headers.emplace_back("Content-Encoding", "gzip");
+    for (auto& [name, value] : headers) {
+      if (name == "ETag") value = CompressedEtag(value);
+    }
+  }
+}
+
+Response Front::Refuse(int http_status, absl::string_view field,
+                       absl::string_view problem) const {
+  absl::Status invalid = status::InvalidField(field, problem);
+  absl::Status refusal(CodeOf(http_status), invalid.message());
+  invalid.ForEachPayload(
+      [&refusal](absl::string_view url, const absl::Cord& detail) {
+        refusal.SetPayload(url, detail);
+      });
+  Response response = ErrorAnswer(refusal, writer_, nullptr, http_status);
+  response.close = true;
+  return response;
+}
+
+Response Front::Failed(const absl::Status& status) const {
+  return ErrorAnswer(status, writer_);
+}
+
+Response Front::Overloaded() const {
+  return Failed(status::RetryLater(
+      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+      "The gateway holds as many bytes as it may; try again later.",
+      absl::Seconds(1)));
+}
+
+}  // namespace transparency::gateway::http

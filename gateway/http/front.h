@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gateway/http/compression.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/json_writer.h"
+#include "gateway/http/message_types.h"
+#include "gateway/http/options.h"
+#include "gateway/http/rest_codec.h"
+#include "gateway/http/route_table.h"
+
+namespace transparency::gateway::http {
+
+// From a request to a call or an answer: health, OPTIONS and CORS, routes,
+// codecs, and what every answer carries. Knows no socket. Thread-safe.
+class Front {
+ public:
+  // Fails when the bindings of two methods conflict or one is wrong.
+  static absl::StatusOr<std::unique_ptr<Front>> Make(
+      const Options& options,
+      const std::vector<const google::protobuf::ServiceDescriptor*>& services);
+
+  Plan Begin(const Request& request) const;
+
+  // Adds to an answer what goes with every one: request id, CORS, Vary, and
+  // compression where the client takes it.
+  void Complete(const Request& request, absl::string_view request_id,
+                Gzip* gzip, Response* response) const;
+
+  // An answer to what is no request that could be routed; the connection ends.
+  Response Refuse(int http_status, absl::string_view field,
+                  absl::string_view problem) const;
+  // An answer in place of the call's.
+  Response Failed(const absl::Status& status) const;
+  Response Overloaded() const;
+
+  // From now on /readyz says no.
+  void BeginDrain() { draining_ = true; }
+
+ private:
+  Front(const Options& options, RouteTable routes,
+        std::unique_ptr<MessageTypes> types);
+
+  Response Health(const Request& request) const;
+  Response AnswerOptions(const Request& request) const;
+  Response NoRoute(const Request& request, const RouteMatch& match) const;
+  // The value for Access-Control-Allow-Origin; empty: not allowed.
+  std::string AllowedOrigin(const Request& request) const;
+
+  const Options options_;
+  // Routes point into the prototypes.
+  const std::unique_ptr<MessageTypes> types_;
+  const RouteTable routes_;
+  const JsonWriter writer_;
+  const RestCodec rest_;
+  std::string prefixes_;  // what known paths begin with, for people
+  std::atomic<bool> draining_{false};
+};
+
+// The client's X-Request-Id if it is usable, else a random UUID.
+std::string RequestIdFor(const Request& request);
+
+}  // namespace transparency::gateway::http

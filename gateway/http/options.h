@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace transparency::gateway::http {
+
+struct Options {
+  // "127.0.0.1:7180" or "[::1]:7180"; port 0 picks one.
+  std::string listen = "127.0.0.1:7180";
+  // Each has its own connections and runs JSON too; 1 or 2 suffice.
+  int threads = 1;
+
+  int max_connections = 10'000;
+  size_t max_head_bytes = 16 * 1024;        // more is 431
+  size_t max_target_bytes = 8 * 1024;       // more is 414
+  size_t max_body_bytes = 4 * 1024 * 1024;  // more is 413
+  int max_json_depth = 64;
+  size_t min_gzip_bytes = 1024;
+  // Bodies of requests and answers held at one time, over all connections;
+  // beyond it new calls are RESOURCE_EXHAUSTED, so that slow clients cannot
+  // fill the memory.
+  size_t max_held_bytes = 512 * 1024 * 1024;
+
+  // From a request's first byte to the end of its head, from there to the end
+  // of its body, for writing one answer, and between two requests.
+  absl::Duration head_timeout = absl::Seconds(10);
+  absl::Duration body_timeout = absl::Seconds(30);
+  absl::Duration write_timeout = absl::Seconds(30);
+  absl::Duration idle_timeout = absl::Seconds(75);
+  // How long a draining server waits for the next request of a connection: it
+  // may be under way, and is then answered with "Connection: close".
+  absl::Duration drain_idle_timeout = absl::Seconds(1);
+
+  // Of a call without X-Server-Timeout, and the longest that it can ask for.
+  absl::Duration default_call_timeout = absl::Seconds(10);
+  absl::Duration max_call_timeout = absl::Seconds(60);
+
+  // Origins that scripts may call from, such as "https://example.org"; "*"
+  // stands for all. Empty: only the gateway's own.
+  std::vector<std::string> cors_origins;
+
+  // What /readyz asks, on a server's thread; its message is shown. Absent:
+  // always ready. A draining server is not ready whatever it says.
+  std::function<absl::Status()> ready;
+
+  std::function<absl::Time()> now = [] { return absl::Now(); };
+};
+
+}  // namespace transparency::gateway::http

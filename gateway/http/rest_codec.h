@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/json_writer.h"
+#include "gateway/http/route_table.h"
+
+namespace transparency::gateway::http {
+
+// JSON over the paths of google.api.http.
+//
+// Beside them: PATCH without a mask takes it from the names in the body;
+// If-Match becomes the request's etag, Idempotency-Key its request_id,
+// X-Server-Timeout (seconds) its deadline; reads answer If-None-Match.
+class RestCodec : public Codec {
+ public:
+  struct Options {
+    int max_json_depth = 64;
+    absl::Duration default_timeout = absl::Seconds(10);
+    absl::Duration max_timeout = absl::Seconds(60);
+  };
+
+  // `routes` and `writer` outlive it.
+  RestCodec(const Options& options, const RouteTable& routes,
+            const JsonWriter& writer);
+
+  Plan Decode(const Request& request, RouteMatch match) const override;
+  Response Encode(const Request& request, const Call& call,
+                  UnaryReply reply) const override;
+
+ private:
+  // Fields with a meaning of their own in HTTP; null or empty when a method
+  // has none.
+  struct Special {
+    FieldPath etag;  // of the request, or of the resource in its body
+    const google::protobuf::FieldDescriptor* request_id = nullptr;
+    const google::protobuf::FieldDescriptor* update_mask = nullptr;
+    const google::protobuf::FieldDescriptor* answered_etag = nullptr;
+  };
+  struct RestCall;
+
+  static Special SpecialOf(const Route& route);
+  static absl::Status CheckForm(const Request& request, const Route& route,
+                                int* http_status);
+  static absl::Status CheckHeaders(const Request& request, const Route& route);
+  absl::Status ReadBody(const Request& request, const Route& route,
+                        const Special& special,
+                        google::protobuf::Message* message,
+                        std::vector<std::string>* named) const;
+  absl::Status ReadMessage(const Request& request, const RouteMatch& match,
+                           const Special& special, RestCall* call) const;
+  absl::Status ReadPreconditions(const Request& request, const Route& route,
+                                 const Special& special,
+                                 google::protobuf::Message* message,
+                                 RestCall* call) const;
+  absl::Status ReadDeadline(const Request& request, RestCall* call) const;
+  Response EncodeMessage(const Request& request, const RestCall& call,
+                         const std::string& bytes) const;
+
+  const Options options_;
+  const JsonWriter& writer_;
+  absl::flat_hash_map<const Route*, Special> special_;
+};
+
+// `key` itself if it is a version 4 UUID (RFC 9562), else one made of its
+// SHA-256: equal keys give equal ids.
+std::string RequestIdOf(absl::string_view key);
+
+}  // namespace transparency::gateway::http

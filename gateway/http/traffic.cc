@@ -1,0 +1,81 @@
+#include "gateway/http/traffic.h"
+
+#include <utility>
+
+#include "common/rpc/log.h"
+#include "common/rpc/status_mapping.h"
+
+namespace transparency::gateway::http {
+namespace {
+
+constexpr int kServerError = 500;
+
+const prometheus::Histogram::BucketBoundaries& Boundaries() {
+  static const auto* const kBoundaries =
+      new prometheus::Histogram::BucketBoundaries{
+          0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30};
+  return *kBoundaries;
+}
+
+}  // namespace
+
+Traffic::Traffic(prometheus::Registry* registry)
+    : requests_(prometheus::BuildCounter()
+                    .Name("http_requests_total")
+                    .Help("HTTP requests answered, by method and HTTP status")
+                    .Register(*registry)),
+      seconds_(prometheus::BuildHistogram()
+                   .Name("http_request_seconds")
+                   .Help("Time from a request's last byte to its answer's")
+                   .Register(*registry)),
+      cut_offs_(prometheus::BuildCounter()
+                    .Name("http_cut_offs_total")
+                    .Help("Connections cut off or refused, by cause")
+                    .Register(*registry)),
+      connections_(prometheus::BuildGauge()
+                       .Name("http_connections")
+                       .Help("Connections open now")
+                       .Register(*registry)
+                       .Add({})) {}
+
+Traffic::Series& Traffic::Of(absl::string_view rpc, int http_status) {
+  absl::MutexLock lock(&mutex_);
+  auto [found, added] =
+      series_.try_emplace({std::string(rpc), http_status}, Series{});
+  if (added) {
+    const prometheus::Labels labels = {{"method", std::string(rpc)},
+                                       {"status", std::to_string(http_status)}};
+    found->second = {&requests_.Add(labels),
+                     &seconds_.Add(labels, Boundaries())};
+  }
+  return found->second;
+}
+
+void Traffic::OnFinished(const Finished& finished) {
+  Series& series = Of(finished.rpc, finished.http_status);
+  series.requests->Increment();
+  series.seconds->Observe(absl::ToDoubleSeconds(finished.latency));
+  const bool read =
+      finished.http_method == "GET" || finished.http_method == "HEAD" ||
+      finished.http_method == "OPTIONS";
+  if (read && finished.http_status < kServerError) return;
+  rpc::LogLine(finished.http_status < kServerError ? spdlog::level::info
+                                                   : spdlog::level::warn,
+               "http request")
+      .Text("http_method", finished.http_method)
+      .Text("route", finished.route)
+      .Text("method", finished.rpc)
+      .Text("request_id", finished.request_id)
+      .Text("traceparent", finished.traceparent)
+      .Number("http_status", finished.http_status)
+      .Text("code", rpc::CodeName(static_cast<int>(finished.code)))
+      .Number("ms", absl::ToDoubleMilliseconds(finished.latency));
+}
+
+void Traffic::OnConnections(int open) { connections_.Set(open); }
+
+void Traffic::OnCutOff(absl::string_view why) {
+  cut_offs_.Add({{"cause", std::string(why)}}).Increment();
+}
+
+}  // namespace transparency::gateway::http

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/http/exchange.h"
+#include "prometheus/counter.h"
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+
+namespace transparency::gateway::http {
+
+// Counts and logs what the HTTP port serves: requests and latencies by method
+// and HTTP status, connections, cut-offs. A line for what went wrong on our side
+// and for what may have changed something; none for a successful read.
+// Thread-safe.
+class Traffic : public Observer {
+ public:
+  // `registry` outlives this.
+  explicit Traffic(prometheus::Registry* registry);
+
+  void OnFinished(const Finished& finished) override;
+  void OnConnections(int open) override;
+  void OnCutOff(absl::string_view why) override;
+
+ private:
+  struct Series {
+    prometheus::Counter* requests;
+    prometheus::Histogram* seconds;
+  };
+  Series& Of(absl::string_view rpc, int http_status);
+
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Histogram>& seconds_;
+  prometheus::Family<prometheus::Counter>& cut_offs_;
+  prometheus::Gauge& connections_;
+
+  absl::Mutex mutex_;
+  std::map<std::pair<std::string, int>, Series> series_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace transparency::gateway::http

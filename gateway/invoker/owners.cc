@@ -1,0 +1,162 @@
+#include "gateway/invoker/owners.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/rpc/channel.h"
+#include "common/status/status.h"
+#include "google/protobuf/descriptor.pb.h"
+
+namespace transparency::gateway {
+namespace {
+
+constexpr char kPackagePrefix[] = "/transparency.";
+constexpr char kSeenRevisionHeader[] = "x-seen-revision";
+
+// After how long a client does well to try an owner again.
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+
+// "1234.9f86d081" of "certification=1234.9f86d081"; empty when not named.
+absl::string_view TokenOf(absl::string_view service, absl::string_view header) {
+  for (absl::string_view part : absl::StrSplit(header, ',')) {
+    std::pair<absl::string_view, absl::string_view> named =
+        absl::StrSplit(part, absl::MaxSplits('=', 1));
+    if (absl::StripAsciiWhitespace(named.first) == service) {
+      return named.second;
+    }
+  }
+  return "";
+}
+
+int64_t RevisionOf(absl::string_view token) {
+  int64_t revision = -1;
+  return absl::SimpleAtoi(token.substr(0, token.find('.')), &revision)
+             ? revision
+             : -1;
+}
+
+// Belongs to one connection, or is set anew for the next one.
+bool StaysBehind(absl::string_view key) {
+  return absl::StartsWith(key, "grpc-") || absl::StartsWith(key, ":") ||
+         key == "user-agent" || key == "content-type" || key == "te" ||
+         key == "host" || key == "connection" || key == kSeenRevisionHeader;
+}
+
+bool IsPackageOf(absl::string_view path, absl::string_view owner) {
+  return absl::ConsumePrefix(&path, kPackagePrefix) &&
+         path.substr(0, path.find_first_of("./")) == owner;
+}
+
+// gRPC's service config: which methods may be tried again, and the budget for
+// that: half of the tokens gone, no more tries until successes refill them.
+std::string ServiceConfig(
+    absl::string_view owner,
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
+  std::vector<std::string> names;
+  for (const auto* service : services) {
+    if (!IsPackageOf("/" + service->full_name(), owner)) continue;
+    for (int i = 0; i < service->method_count(); ++i) {
+      const auto* method = service->method(i);
+      if (method->options().idempotency_level() ==
+          google::protobuf::MethodOptions::NO_SIDE_EFFECTS) {
+        names.push_back(absl::StrCat("{\"service\":\"", service->full_name(),
+                                     "\",\"method\":\"", method->name(),
+                                     "\"}"));
+      }
+    }
+  }
+  if (names.empty()) return "";
+  return absl::StrCat(
+      R"({"methodConfig":[{"name":[)", absl::StrJoin(names, ","),
+      R"(],"retryPolicy":{"maxAttempts":3,"initialBackoff":"0.05s",)",
+      R"("maxBackoff":"0.5s","backoffMultiplier":2,)",
+      R"("retryableStatusCodes":["UNAVAILABLE"]}}],)",
+      R"("retryThrottling":{"maxTokens":100,"tokenRatio":0.1}})");
+}
+
+}  // namespace
+
+std::string SeenRevision::Get() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return token_;
+}
+
+void SeenRevision::Learn(absl::string_view service, absl::string_view header,
+                         absl::string_view told) {
+  const absl::string_view token = TokenOf(service, header);
+  const int64_t revision = RevisionOf(token);
+  if (revision < 0) return;
+  const bool other_history = !told.empty() && revision < RevisionOf(told);
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    if (revision <= revision_ && !other_history) return;
+  }
+  absl::MutexLock lock(&mutex_);
+  if (revision > revision_ || (other_history && token_ == told)) {
+    revision_ = revision;
+    token_ = std::string(token);
+  }
+}
+
+absl::Status Owners::Add(
+    const std::string& name, const std::string& address,
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
+  if (address.empty()) return absl::OkStatus();
+  rpc::ChannelOptions options;
+  options.service_config = ServiceConfig(name, services);
+  auto channel = rpc::OpenChannel(address, options);
+  if (!channel.ok()) return channel.status();
+  auto owner = std::make_unique<Owner>();
+  owner->name = name;
+  owner->channel = *std::move(channel);
+  owners_.push_back(std::move(owner));
+  return absl::OkStatus();
+}
+
+Owner* Owners::OfMethod(absl::string_view method) const {
+  if (!absl::ConsumePrefix(&method, kPackagePrefix)) return nullptr;
+  return ByName(method.substr(0, method.find_first_of("./")));
+}
+
+Owner* Owners::ByName(absl::string_view name) const {
+  for (const auto& owner : owners_) {
+    if (owner->name == name) return owner.get();
+  }
+  return nullptr;
+}
+
+rpc::Metadata OnwardHeaders(const rpc::Metadata& headers,
+                            absl::string_view seen_revision) {
+  rpc::Metadata onward;
+  onward.reserve(headers.size() + 1);
+  for (const auto& header : headers) {
+    if (!StaysBehind(header.first)) onward.push_back(header);
+  }
+  if (!seen_revision.empty()) {
+    onward.emplace_back(kSeenRevisionHeader, std::string(seen_revision));
+  }
+  return onward;
+}
+
+absl::Status Unreachable(absl::string_view owners) {
+  return status::RetryLater(
+      absl::StatusCode::kUnavailable, "OWNER_UNREACHABLE",
+      absl::StrCat("Cannot be reached at the moment: ", owners,
+                   ". Try again."),
+      kRetryDelay);
+}
+
+absl::Status NobodysMethod(absl::string_view method) {
+  return status::Refuse(
+      absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
+      absl::StrCat("There is no method ", method.substr(0, 200),
+                   " here; reflection lists those there are."),
+      {{"method", std::string(method.substr(0, 200))}});
+}
+
+}  // namespace transparency::gateway

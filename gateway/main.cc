@@ -1,0 +1,144 @@
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/time/time.h"
+#include "common/resource/request_check.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/embedded_descriptors.h"
+#include "common/server/process.h"
+#include "common/server/program.h"
+#include "gateway/aggregate/overview.h"
+#include "gateway/http/route_table.h"
+#include "gateway/http/server.h"
+#include "gateway/http/traffic.h"
+#include "gateway/invoker/owner_invoker.h"
+#include "gateway/invoker/owners.h"
+#include "gateway/invoker/pass_through.h"
+#include "google/protobuf/descriptor.pb.h"
+
+ABSL_FLAG(std::string, http_listen, "127.0.0.1:7180",
+          "host:port on which JSON over HTTP is served");
+ABSL_FLAG(std::string, certification, "127.0.0.1:7101",
+          "host:port of certification-service; empty: not configured");
+ABSL_FLAG(std::string, standards, "127.0.0.1:7102",
+          "host:port of standards-service; empty: not configured");
+ABSL_FLAG(std::string, centre, "127.0.0.1:7103",
+          "host:port of centre-service; empty: not configured");
+ABSL_FLAG(std::vector<std::string>, cors_origins, {},
+          "origins whose scripts may call over HTTP, such as "
+          "https://example.org; * for all");
+ABSL_FLAG(int, http_threads, 1, "threads of the HTTP port");
+
+namespace transparency::gateway {
+namespace {
+
+constexpr char kGatewayService[] = "transparency.gateway.v1.GatewayService";
+
+using ServiceList =
+    std::vector<const google::protobuf::ServiceDescriptor*>;
+
+// Every service of the contract that this gateway was built with.
+ServiceList KnownServices() {
+  google::protobuf::FileDescriptorSet files;
+  files.ParseFromArray(EmbeddedDescriptorSet().data(),
+                       static_cast<int>(EmbeddedDescriptorSet().size()));
+  return http::ServicesOf(files,
+                          *google::protobuf::DescriptorPool::generated_pool());
+}
+
+absl::Status AddOwners(const ServiceList& known, Owners* owners) {
+  const std::pair<const char*, std::string> addresses[] = {
+      {"certification", absl::GetFlag(FLAGS_certification)},
+      {"standards", absl::GetFlag(FLAGS_standards)},
+      {"centre", absl::GetFlag(FLAGS_centre)},
+  };
+  for (const auto& [name, address] : addresses) {
+    absl::Status status = owners->Add(name, address, known);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Those of them that it can serve: its own and those of configured owners.
+ServiceList Served(const ServiceList& known, const Owners& owners) {
+  ServiceList served;
+  for (const auto* service : known) {
+    const bool own = service->full_name() == kGatewayService;
+    if (own || owners.OfMethod("/" + service->full_name()) != nullptr) {
+      served.push_back(service);
+    }
+  }
+  return served;
+}
+
+http::Options HttpOptions() {
+  http::Options options;
+  options.listen = absl::GetFlag(FLAGS_http_listen);
+  options.threads = absl::GetFlag(FLAGS_http_threads);
+  options.cors_origins = absl::GetFlag(FLAGS_cors_origins);
+  return options;
+}
+
+absl::Status Serve() {
+  Owners owners;
+  const ServiceList known = KnownServices();
+  absl::Status status = AddOwners(known, &owners);
+  if (!status.ok()) return status;
+  const ServiceList services = Served(known, owners);
+
+  server::ProcessOptions options = server::OptionsFromFlags();
+  options.descriptor_set = EmbeddedDescriptorSet();
+  options.service.domain = "gateway.transparency";
+  options.service.check_request = [](google::protobuf::Message& request) {
+    return resource::CheckRequest(&request);
+  };
+  for (const auto* service : services) {
+    if (service->full_name() != kGatewayService) {
+      options.also_listed.push_back(service->full_name());
+    }
+  }
+  auto own_channel = rpc::OpenChannel(options.listen);
+  if (!own_channel.ok()) return own_channel.status();
+  const absl::Duration drain_timeout = options.drain_timeout;
+  server::Process process(std::move(options));
+
+  OwnerInvoker invoker(&owners, *std::move(own_channel));
+  rpc::ServiceRows rows = process.methods().Service(kGatewayService);
+  AddOverview(&owners, &invoker, &rows);
+  process.methods().PassThrough(PassThrough(&owners));
+
+  http::Traffic traffic(&process.registry());
+  http::Server front(HttpOptions(), services, &invoker, &traffic);
+  std::thread drain;
+  process.Add("http", [&] { return front.Start(); },
+              [&] {
+                if (drain.joinable()) drain.join();
+                front.Stop();
+              });
+  process.OnDrain([&] {
+    drain = std::thread([&] { front.Drain(absl::Now() + drain_timeout); });
+  });
+  return process.Run();
+}
+
+}  // namespace
+}  // namespace transparency::gateway
+
+int main(int argc, char** argv) {
+  transparency::server::Program program;
+  program.name = "gateway";
+  program.summary =
+      "Fronts the services of the Transparency Suite: answers across them, "
+      "passes every other call through, and speaks gRPC and JSON over HTTP.";
+  program.listen = "127.0.0.1:7100";
+  program.metrics_listen = "127.0.0.1:7190";
+  program.subcommands = {
+      {"serve", "Serves until SIGTERM.", [](const std::vector<std::string>&) {
+         return transparency::gateway::Serve();
+       }}};
+  return transparency::server::Main(argc, argv, program);
+}
