@@ -247,9 +247,9 @@ TEST_F(MembershipTest, FieldsThatContradictAreAllNamed) {
   for (const auto& violation : details.field_violations()) {
     fields.push_back(violation.field());
   }
-  EXPECT_THAT(fields, ElementsAre("membership.application_date",
-                                  "membership.annual_fee", "membership.ending",
-                                  "membership.partner"));
+  EXPECT_THAT(fields, ElementsAre("membership.annual_fee",
+                                  "membership.application_date",
+                                  "membership.ending", "membership.partner"));
 }
 
 TEST_F(MembershipTest, ApplicationAfterTheFirstDayIsRefused) {
