@@ -1,20 +1,7 @@
-#include "certification-service/domain/registry_rules.h"
-#include "certification-service/service/certification_service.h"
+#include "certification-service/service/definition.h"
 #include "common/service/service.h"
-#include "schema/certification_schema.h"
 
 int main(int argc, char** argv) {
-  namespace certification = transparency::certification;
-  transparency::service::Service service;
-  service.name = "certification";
-  service.summary =
-      "Owns the company's certificates: which, for what, issued by whom, valid "
-      "when, and how to check them.";
-  service.proto_service = "transparency.certification.v1.CertificationService";
-  service.listen = "127.0.0.1:7101";
-  service.metrics_listen = "127.0.0.1:7191";
-  service.schema = transparency::schema::Certification();
-  service.add_kinds = certification::domain::AddKinds;
-  service.add_methods = certification::service::AddMethods;
-  return transparency::service::Main(argc, argv, service);
+  return transparency::service::Main(
+      argc, argv, transparency::certification::service::Definition());
 }

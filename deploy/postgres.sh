@@ -63,6 +63,7 @@ pg_start() {
   options="-c listen_addresses='' -c unix_socket_directories='$pg_socket'"
   options+=" -c unix_socket_permissions=0700 -c timezone=UTC -c log_timezone=UTC"
   options+=" -c log_error_verbosity=terse -c log_min_error_statement=panic -c jit=off"
+  options+=" -c log_checkpoints=off"
   for setting in "$@"; do options+=" -c $setting"; done
   # The server keeps the descriptor of its log, whose path may be out of its
   # reach, and must not keep 9, which a caller may have locked.

@@ -7,8 +7,9 @@ show() {
   local answer
   printf '\n$ %s\n' "$1"
   answer=$(cd "$root" && bash -c "$1" 2>&1) || true
-  printf '%s\n' "${answer:0:1500}"
-  [ ${#answer} -le 1500 ] || printf '  ... (%s characters in all)\n' ${#answer}
+  head -n 20 <<<"${answer:0:1000}"
+  [ "$(head -n 20 <<<"${answer:0:1000}")" = "$answer" ] ||
+    printf '  ... (%s characters in all)\n' ${#answer}
 }
 
 tour() {

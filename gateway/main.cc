@@ -38,8 +38,7 @@ namespace {
 
 constexpr char kGatewayService[] = "transparency.gateway.v1.GatewayService";
 
-using ServiceList =
-    std::vector<const google::protobuf::ServiceDescriptor*>;
+using ServiceList = std::vector<const google::protobuf::ServiceDescriptor*>;
 
 // Every service of the contract that this gateway was built with.
 ServiceList KnownServices() {
@@ -114,11 +113,12 @@ absl::Status Serve() {
   http::Traffic traffic(&process.registry());
   http::Server front(HttpOptions(), services, &invoker, &traffic);
   std::thread drain;
-  process.Add("http", [&] { return front.Start(); },
-              [&] {
-                if (drain.joinable()) drain.join();
-                front.Stop();
-              });
+  process.Add(
+      "http", [&] { return front.Start(); },
+      [&] {
+        if (drain.joinable()) drain.join();
+        front.Stop();
+      });
   process.OnDrain([&] {
     drain = std::thread([&] { front.Drain(absl::Now() + drain_timeout); });
   });

@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "centre-service/tests/running_centre.h"
+#include "centre-service/tests/centre_service_fixture.h"
 #include "common/status/status.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
@@ -40,7 +40,7 @@ TEST_F(Visibility, OfABookingIsItsOwnersAndStaffs) {
   EXPECT_EQ(Reason<v1::Booking>(kDesk, "GetBooking", get), "");
   EXPECT_EQ(Reason<v1::Booking>(kBob, "GetBooking", get), "RESOURCE_NOT_FOUND");
   EXPECT_EQ(
-      centre_.Call<v1::Booking>(kPublic, "GetBooking", get).status().code(),
+      running_.Call<v1::Booking>(kPublic, "GetBooking", get).status().code(),
       absl::StatusCode::kUnauthenticated);
 }
 
@@ -51,7 +51,7 @@ TEST_F(Visibility, OfAListIsThatOfItsBookings) {
     v1::ListBookingsRequest request;
     request.set_parent(parent);
     auto list =
-        centre_.Call<v1::ListBookingsResponse>(token, "ListBookings", request);
+        running_.Call<v1::ListBookingsResponse>(token, "ListBookings", request);
     EXPECT_TRUE(list.ok()) << list.status();
     std::vector<std::string> found;
     for (const auto& booking : list->bookings())
@@ -98,7 +98,7 @@ TEST_F(Visibility, OfAStrangersBookingIsNoneInAnyMethod) {
   v1::ListVisitorsRequest list;
   list.set_parent("centres/-/bookings/-");
   auto visitors =
-      centre_.Call<v1::ListVisitorsResponse>(kBob, "ListVisitors", list);
+      running_.Call<v1::ListVisitorsResponse>(kBob, "ListVisitors", list);
   ASSERT_TRUE(visitors.ok()) << visitors.status();
   EXPECT_THAT(visitors->visitors(), IsEmpty());
 }
@@ -124,26 +124,26 @@ TEST_F(Booking, GoesThroughItsLife) {
   const v1::Booking held = Book(kAlice, wish);
   EXPECT_EQ(held.state(), v1::Booking::HELD);
   EXPECT_THAT(held.allowed_steps(), ElementsAre("request", "cancel"));
-  auto now = centre_.Call<v1::Booking>(
+  auto now = running_.Call<v1::Booking>(
       kAlice, "RequestBooking", Named<v1::RequestBookingRequest>(held.name()));
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->state(), v1::Booking::REQUESTED);
   EXPECT_NE(now->etag(), held.etag());
-  now = centre_.Call<v1::Booking>(
+  now = running_.Call<v1::Booking>(
       kDesk, "ApproveBooking", Named<v1::ApproveBookingRequest>(held.name()));
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->state(), v1::Booking::CONFIRMED);
   EXPECT_EQ(Reason<v1::Booking>(kDesk, "CheckInBooking",
                                 Named<v1::CheckInBookingRequest>(held.name())),
             "CHECK_IN_TOO_EARLY");
-  centre_.clock().Set(kMonday + absl::Hours(48));
-  now = centre_.Call<v1::Booking>(
+  clock().Set(kMonday + absl::Hours(48));
+  now = running_.Call<v1::Booking>(
       kDesk, "CheckInBooking", Named<v1::CheckInBookingRequest>(held.name()));
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->state(), v1::Booking::CHECKED_IN);
-  centre_.clock().Set(kMonday + absl::Hours(50));
-  now = centre_.Call<v1::Booking>(kAlice, "GetBooking",
-                                  Named<v1::GetBookingRequest>(held.name()));
+  clock().Set(kMonday + absl::Hours(50));
+  now = running_.Call<v1::Booking>(kAlice, "GetBooking",
+                                   Named<v1::GetBookingRequest>(held.name()));
   ASSERT_TRUE(now.ok()) << now.status();
   EXPECT_EQ(now->state(), v1::Booking::COMPLETED);
 }
@@ -177,7 +177,7 @@ TEST_F(Booking, BelongsToWhomStaffNameAndToNobodyElsesChoice) {
 }
 
 TEST_F(Booking, OfAnonymousCallersIsRefused) {
-  EXPECT_EQ(centre_.Call<v1::Booking>(kPublic, "CreateBooking", Wish(9, 10))
+  EXPECT_EQ(running_.Call<v1::Booking>(kPublic, "CreateBooking", Wish(9, 10))
                 .status()
                 .code(),
             absl::StatusCode::kUnauthenticated);
@@ -204,7 +204,7 @@ TEST_F(Booking, IsKeptAsItWasByAnUpdateOfFixedFields) {
 TEST_F(Booking, NamesAlternativesToTheLoser) {
   Book(kAlice, Wish(9, 10));
   const absl::Status refusal =
-      centre_.Call<v1::Booking>(kBob, "CreateBooking", Wish(9, 10)).status();
+      running_.Call<v1::Booking>(kBob, "CreateBooking", Wish(9, 10)).status();
   EXPECT_EQ(ReasonOf(refusal), "SPACE_TAKEN");
   v1::AlternativeSlots slots;
   ASSERT_TRUE(status::FindDetail(refusal, &slots)) << refusal;
@@ -215,9 +215,9 @@ TEST_F(Booking, ThatExpiredNeverBlocksAnother) {
   const v1::Booking held = Book(kAlice, Wish(9, 10));
   EXPECT_EQ(Reason<v1::Booking>(kBob, "CreateBooking", Wish(9, 10)),
             "SPACE_TAKEN");
-  centre_.clock().Advance(absl::Minutes(15));
+  clock().Advance(absl::Minutes(15));
   Book(kBob, Wish(9, 10));
-  auto expired = centre_.Call<v1::Booking>(
+  auto expired = running_.Call<v1::Booking>(
       kAlice, "GetBooking", Named<v1::GetBookingRequest>(held.name()));
   ASSERT_TRUE(expired.ok()) << expired.status();
   EXPECT_EQ(expired->state(), v1::Booking::EXPIRED);
@@ -247,9 +247,9 @@ TEST_F(Booking, OnlyValidatedTakesNothing) {
 }
 
 TEST_F(Booking, OfOneExclusiveSpaceIsWonByOneOfManyCallersOnThreeReplicas) {
-  RunningCentre second(database_);
-  RunningCentre third(database_);
-  RunningCentre* replicas[] = {&centre_, &second, &third};
+  RunningService second(service_, database_, kMonday);
+  RunningService third(service_, database_, kMonday);
+  RunningService* replicas[] = {&running_, &second, &third};
   std::atomic<int> won{0};
   std::atomic<int> lost{0};
   std::vector<std::thread> callers;
@@ -293,7 +293,7 @@ TEST_F(Booking, OfASharedSpaceNeverExceedsItsCapacityHoweverManyCall) {
       v1::CreateBookingRequest wish = Wish(9, 10);
       wish.mutable_booking()->set_spaces(0, kHall);
       wish.mutable_booking()->mutable_party()->set_size(3);
-      if (centre_.Call<v1::Booking>(kAlice, "CreateBooking", wish).ok()) {
+      if (running_.Call<v1::Booking>(kAlice, "CreateBooking", wish).ok()) {
         people += 3;
       }
     });
@@ -312,7 +312,7 @@ TEST_F(PersonalData, OfAVisitorIsGoneOnceErased) {
   const v1::Visitor visitor = AddVisitor(kAlice, booking.name());
   auto erase = Named<v1::EraseVisitorRequest>(visitor.name());
   erase.set_reason("asked for");
-  auto erased = centre_.Call<v1::Visitor>(kAlice, "EraseVisitor", erase);
+  auto erased = running_.Call<v1::Visitor>(kAlice, "EraseVisitor", erase);
   ASSERT_TRUE(erased.ok()) << erased.status();
   EXPECT_EQ(erased->display_name(), "");
   EXPECT_EQ(erased->email(), "");
@@ -320,7 +320,7 @@ TEST_F(PersonalData, OfAVisitorIsGoneOnceErased) {
   EXPECT_EQ(erased->category(), v1::Party::MEDIA);
   EXPECT_TRUE(erased->has_erase_time());
   // Twice is the same.
-  auto again = centre_.Call<v1::Visitor>(kAlice, "EraseVisitor", erase);
+  auto again = running_.Call<v1::Visitor>(kAlice, "EraseVisitor", erase);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->SerializeAsString(), erased->SerializeAsString());
   EXPECT_EQ(Reason<v1::Booking>(
@@ -328,7 +328,7 @@ TEST_F(PersonalData, OfAVisitorIsGoneOnceErased) {
                 Named<v1::EraseBookingContactRequest>(booking.name())),
             "");
   EXPECT_EQ(database_.Number("SELECT count(*) FROM personal"), 0);
-  auto found = centre_.Call<v1::Booking>(
+  auto found = running_.Call<v1::Booking>(
       kDesk, "GetBooking", Named<v1::GetBookingRequest>(booking.name()));
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_FALSE(found->has_contact());
@@ -368,13 +368,13 @@ TEST_F(Search, TellsThePublicThatATimeIsTakenAndNotByWhom) {
       Wish(0, 1).booking().start_time().seconds());
   request.mutable_end_time()->set_seconds(
       Wish(0, 23).booking().end_time().seconds());
-  auto answer = centre_.Call<v1::SearchAvailabilityResponse>(
+  auto answer = running_.Call<v1::SearchAvailabilityResponse>(
       kPublic, "SearchAvailability", request);
   ASSERT_TRUE(answer.ok()) << answer.status();
   ASSERT_EQ(answer->spaces_size(), 1);
   EXPECT_EQ(answer->spaces(0).slots_size(), 1);
   Book(kAlice, Wish(9, 10));
-  answer = centre_.Call<v1::SearchAvailabilityResponse>(
+  answer = running_.Call<v1::SearchAvailabilityResponse>(
       kPublic, "SearchAvailability", request);
   ASSERT_TRUE(answer.ok()) << answer.status();
   ASSERT_EQ(answer->spaces(0).slots_size(), 2);

@@ -1,8 +1,8 @@
 // The service as its clients meet it.
 #include <string>
 
-#include "certification-service/tests/running_service.h"
-#include "common/journal/check.h"
+#include "certification-service/service/definition.h"
+#include "common/service/testing/running_service.h"
 #include "common/status/status.h"
 #include "gmock/gmock.h"
 #include "transparency/certification/v1/certification_service.pb.h"
@@ -18,11 +18,13 @@ std::string Outcome(const absl::Status& status) {
                       status::Reason(status));
 }
 
-class ServiceTest : public RunningService {
+// The clock stands at noon (UTC) of 2026-03-02.
+class ServiceTest : public transparency::service::RunningServiceTest {
  protected:
-  void SetUp() override {
-    RunningService::SetUp();
-    if (HasFatalFailure()) return;
+  ServiceTest()
+      : RunningServiceTest(service::Definition(),
+                           absl::FromCivil(absl::CivilSecond(2026, 3, 2, 12),
+                                           absl::UTCTimeZone())) {
     Must(StaffCall<v1::CreateSchemeRequest, v1::Scheme>(
         "CreateScheme",
         "scheme_id: 's' scheme { title: 'S' time_zone: 'Europe/Brussels'"
@@ -31,6 +33,21 @@ class ServiceTest : public RunningService {
     Must(StaffCall<v1::CreateBodyRequest, v1::Body>(
         "CreateBody",
         "body_id: 'b' body { display_name: 'B' roles: CERTIFICATION_BODY }"));
+  }
+
+  // Calls with a request in text form; without a token as the public.
+  template <class Request, class Response>
+  absl::StatusOr<Response> Call(const std::string& method,
+                                const std::string& text,
+                                const std::string& token = "") {
+    return running_.Call<Response>(token, method,
+                                   transparency::service::Parse<Request>(text));
+  }
+  template <class Request, class Response>
+  absl::StatusOr<Response> StaffCall(const std::string& method,
+                                     const std::string& text) {
+    return Call<Request, Response>(method, text,
+                                   transparency::service::kStaffToken);
   }
 
   template <class T>
@@ -171,10 +188,10 @@ TEST_F(ServiceTest, ThePublicSeesWhatWasInForce) {
 
 TEST_F(ServiceTest, ExpiresByTheClockWithNobodyCalling) {
   MakeActive("c");
-  clock_.Set(absl::FromCivil(absl::CivilSecond(2026, 3, 5, 22, 59, 59),
-                             absl::UTCTimeZone()));
+  clock().Set(absl::FromCivil(absl::CivilSecond(2026, 3, 5, 22, 59, 59),
+                              absl::UTCTimeZone()));
   EXPECT_EQ(Must(Get(kC)).state(), v1::Certificate::ACTIVE);
-  clock_.Set(
+  clock().Set(
       absl::FromCivil(absl::CivilSecond(2026, 3, 5, 23), absl::UTCTimeZone()));
   EXPECT_EQ(Must(Get(kC)).state(), v1::Certificate::EXPIRED);
   // The journal learns of it by itself.
@@ -284,12 +301,7 @@ TEST_F(ServiceTest, NumbersAreUniquePerBody) {
 TEST_F(ServiceTest, TheDatabaseIsWhatTheJournalSays) {
   MakeActive("old");
   MakeActive("new", "predecessor: 'certificates/old'");
-  resource::Catalogue catalogue;
-  ASSERT_EQ(domain::AddKinds(&catalogue), absl::OkStatus());
-  auto session = database_.Connect();
-  auto report = journal::Check(session.get(), catalogue, clock_.Now());
-  ASSERT_EQ(report.status(), absl::OkStatus());
-  EXPECT_THAT(report->problems, testing::IsEmpty());
+  EXPECT_EQ(transparency::service::ProblemsOf(service_, database_), "");
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <exception>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/journal/refusals.h"
 #include "common/postgres/sqlstate.h"
 #include "common/status/status.h"
 #include "spdlog/spdlog.h"
@@ -23,91 +23,13 @@ constexpr char kSetTimeouts[] =
 constexpr char kCheckConstraints[] = "SET CONSTRAINTS ALL IMMEDIATE";
 constexpr char kSelectDigest[] =
     "SELECT digest FROM journal WHERE revision = $1::bigint";
-constexpr char kSelectRecords[] = R"sql(
-  SELECT r.caller, r.method, r.request_id::text, r.digest, r.answer, r.revision,
-         j.digest
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS k(caller, method, request_id)
-  JOIN requests r ON r.caller = k.caller AND r.method = k.method
-    AND r.request_id = k.request_id::uuid
-  LEFT JOIN journal j ON j.revision = r.revision)sql";
-constexpr char kInsertRecords[] = R"sql(
-  INSERT INTO requests (caller, method, request_id, digest, revision, answer,
-                        record_time)
-  SELECT k.caller, k.method, k.request_id::uuid, k.digest, k.revision, k.answer,
-         $7::timestamptz
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[],
-              $6::bytea[])
-    AS k(caller, method, request_id, digest, revision, answer)
-  ON CONFLICT (caller, method, request_id) DO NOTHING)sql";
-constexpr char kPurge[] = R"sql(
-  DELETE FROM requests WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM requests WHERE record_time < $1::timestamptz LIMIT 5000)))sql";
-
 // How often a batch that was certainly not done is begun again.
 constexpr int kAttempts = 3;
 // The client's wait beyond the server's own time-out.
 constexpr absl::Duration kGrace = absl::Seconds(1);
 constexpr absl::Duration kMinBatchTime = absl::Seconds(2);
-constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 constexpr absl::Duration kSettleInterval = absl::Milliseconds(50);
 constexpr absl::Duration kClockSkip = absl::Minutes(1);
-constexpr absl::Duration kPurgeTime = absl::Seconds(10);
-
-absl::Status StorageUnavailable() {
-  return status::RetryLater(
-      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
-      "The database cannot be written to at the moment; nothing was done.",
-      kRetryDelay);
-}
-
-absl::Status OutcomeUnknown() {
-  return status::Refuse(
-      absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
-      "The connection to the database was lost while the change was being "
-      "committed. Ask again with the same request_id.");
-}
-
-absl::Status Defect() {
-  return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
-                        "The service failed to carry this out; nothing was "
-                        "done. The failure is logged.");
-}
-
-absl::Status RequestIdReused(const std::string& request_id) {
-  return status::Refuse(
-      absl::StatusCode::kAlreadyExists, "REQUEST_ID_REUSED",
-      absl::StrCat("request_id ", request_id,
-                   " came before with another request."),
-      {{"requestId", request_id}});
-}
-
-bool IsUuid(absl::string_view text) {
-  if (text.size() != 36) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-'
-             : !absl::ascii_isxdigit(static_cast<unsigned char>(text[i]))) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// A request_id that counts: of a call that will be recorded.
-bool HasRecord(const Command& command) {
-  return !command.validate_only && IsUuid(command.request_id);
-}
-
-std::string RecordKey(absl::string_view caller, absl::string_view method,
-                      absl::string_view request_id) {
-  return absl::StrCat(caller, absl::string_view("\0", 1), method,
-                      absl::string_view("\0", 1),
-                      absl::AsciiStrToLower(request_id));
-}
-
-std::string RecordKey(const Command& command) {
-  return RecordKey(command.caller.subject, command.method, command.request_id);
-}
 
 std::string Millis(absl::Duration duration) {
   return absl::StrCat(
@@ -159,13 +81,9 @@ void BatchRunner::DropExpired(std::vector<Command>* commands) {
   std::vector<Command> kept;
   for (Command& command : *commands) {
     if (now >= command.deadline) {
-      command.done(status::Refuse(
-          absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-          "The call's time ran out before its turn came; nothing was done."));
+      command.done(DeadlinePassed());
     } else if (command.abandoned && command.abandoned()) {
-      command.done(status::Refuse(absl::StatusCode::kCancelled,
-                                  "CALL_CANCELLED",
-                                  "The caller went away; nothing was done."));
+      command.done(CallCancelled());
     } else {
       kept.push_back(std::move(command));
     }
@@ -269,7 +187,6 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
   Transaction tx;
   tx.begun = SteadyNow();
   tx.deadline = BatchDeadline(*commands);
-  Records records;
   absl::Status status = Begin(&tx);
   if (status.ok()) status = CatchUp(&tx);
   if (status.ok()) PutClock(&tx, clock);
@@ -277,10 +194,14 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
   if (tx.more) later.swap(*commands);
   // Whoever gave up while the lock was awaited is not served.
   DropExpired(commands);
-  if (status.ok()) status = LookUp(*commands, tx, &records);
   if (status.ok()) {
-    Decide(*commands, std::move(records), &tx);
-    status = Write(*commands, tx);
+    status = tx.records.LookUp(session_.get(), *commands, tx.deadline + kGrace);
+  }
+  if (status.ok()) {
+    for (const Command& command : *commands) {
+      tx.verdicts.push_back(Judge(command, &tx));
+    }
+    status = Write(tx);
   }
   const bool writes =
       status.ok() && session_->in_transaction();  // Write ends an idle one
@@ -333,9 +254,9 @@ absl::Status BatchRunner::Begin(Transaction* tx) {
 absl::Status BatchRunner::CatchUp(Transaction* tx) {
   const std::shared_ptr<const resource::Snapshot> base = store_->Base();
   const Head& head = tx->head;
-  const bool same = base->revision() < head.revision ||
-                    (base->revision() == head.revision &&
-                     base->digest() == head.digest);
+  const bool same =
+      base->revision() < head.revision ||
+      (base->revision() == head.revision && base->digest() == head.digest);
   if (!store_->loaded()) return absl::UnavailableError("not loaded");
   if (!same) {
     store_->Invalidate();
@@ -343,9 +264,8 @@ absl::Status BatchRunner::CatchUp(Transaction* tx) {
   }
   tx->marks.push_back({base->revision(), base->digest()});
   resource::SnapshotBuilder builder(*base);
-  const absl::Time now =
-      std::max({clock_->Reading(head.database_time), head.record_time,
-                base->instant()});
+  const absl::Time now = std::max(
+      {clock_->Reading(head.database_time), head.record_time, base->instant()});
   builder.Advance(now);
   while (builder.view().revision() < head.revision) {
     auto entries = ReadEntries(session_.get(), builder.view().revision(),
@@ -365,9 +285,8 @@ absl::Status BatchRunner::CatchUp(Transaction* tx) {
 void BatchRunner::PutClock(Transaction* tx,
                            const std::vector<std::string>* clock) {
   const absl::Time now = SteadyNow();
-  absl::erase_if(clock_skips_, [&](const auto& skip) {
-    return skip.second <= now;
-  });
+  absl::erase_if(clock_skips_,
+                 [&](const auto& skip) { return skip.second <= now; });
   std::vector<resource::ItemPtr> due;
   if (clock != nullptr) {
     for (const std::string& name : *clock) {
@@ -399,117 +318,70 @@ bool BatchRunner::ClockDue() {
   return store_->loaded() && !ClockNames(clock_skips_.size() + 1).empty();
 }
 
-absl::Status BatchRunner::LookUp(const std::vector<Command>& commands,
-                                 const Transaction& tx, Records* records) {
-  std::vector<absl::string_view> callers, methods, ids;
-  for (const Command& command : commands) {
-    if (!HasRecord(command)) continue;
-    callers.push_back(command.caller.subject);
-    methods.push_back(command.method);
-    ids.push_back(command.request_id);
+absl::StatusOr<std::string> BatchRunner::Decide(const Command& command,
+                                                Workbench* bench) {
+  try {
+    CommandDecision decision(bench, &command.caller, command.method,
+                             command.request_id);
+    return command.decide(decision);
+  } catch (const std::exception& error) {
+    spdlog::error("writer: {} threw: {}", command.method, error.what());
+  } catch (...) {
+    spdlog::error("writer: {} threw", command.method);
   }
-  if (ids.empty()) return absl::OkStatus();
-  postgres::Params keys;
-  keys.Texts(callers).Texts(methods).Texts(ids);
-  auto rows = session_->Query(kSelectRecords, keys, tx.deadline + kGrace);
-  if (!rows.ok()) return rows.status();
-  for (int row = 0; row < rows->rows(); ++row) {
-    (*records)[RecordKey(rows->Bytes(row, 0), rows->Bytes(row, 1),
-                         rows->Bytes(row, 2))] = {
-        rows->Text(row, 3), rows->Text(row, 4),
-        Store::RevisionToken(rows->Int(row, 5), rows->Bytes(row, 6))};
-  }
-  return absl::OkStatus();
+  return Defect();
 }
 
-void BatchRunner::Decide(const std::vector<Command>& commands, Records records,
-                         Transaction* tx) {
-  for (const Command& command : commands) {
-    tx->verdicts.push_back(DecideOne(command, &records, tx));
-  }
-}
-
-BatchRunner::Verdict BatchRunner::DecideOne(const Command& command,
-                                            Records* records,
-                                            Transaction* tx) {
+BatchRunner::Verdict BatchRunner::Judge(const Command& command,
+                                        Transaction* tx) {
   Verdict verdict;
-  if (HasRecord(command)) {
-    auto first = records->find(RecordKey(command));
-    if (first != records->end()) {
-      metrics_->repeated_requests.Increment();
-      // The first may stand in this very batch.
-      verdict.writes = true;
-      if (first->second.request_digest != command.request_digest) {
-        verdict.result = RequestIdReused(command.request_id);
-      } else {
-        verdict.result = CommandResult{first->second.answer,
-                                       first->second.revision_token, true};
-      }
-      return verdict;
-    }
-  } else if (!command.request_id.empty() && !IsUuid(command.request_id)) {
+  const bool recorded = RequestRecords::Covers(command);
+  if (!recorded && !command.request_id.empty() &&
+      !RequestRecords::WellFormed(command.request_id)) {
     verdict.result =
         status::InvalidField("request_id", "must be a UUID, RFC 9562");
     return verdict;
   }
+  if (recorded && tx->records.Find(command) != nullptr) {
+    const RequestRecord& first = *tx->records.Find(command);
+    metrics_->repeated_requests.Increment();
+    // The first may stand in this very batch.
+    verdict.writes = true;
+    if (first.request_digest == command.request_digest) {
+      verdict.result = CommandResult{first.answer, first.revision_token, true};
+    } else {
+      verdict.result = RequestIdReused(command.request_id);
+    }
+    return verdict;
+  }
   Workbench& bench = *tx->bench;
   const size_t before = bench.changes().size();
-  absl::StatusOr<std::string> answer = absl::UnknownError("");
-  try {
-    CommandDecision decision(&bench, &command.caller, command.method,
-                             command.request_id);
-    answer = command.decide(decision);
-  } catch (const std::exception& error) {
-    spdlog::error("writer: {} threw: {}", command.method, error.what());
-    answer = Defect();
-  } catch (...) {
-    spdlog::error("writer: {} threw", command.method);
-    answer = Defect();
-  }
+  absl::StatusOr<std::string> answer = Decide(command, &bench);
   if (!answer.ok() || command.validate_only) bench.UndoTo(before);
   if (!answer.ok()) {
     verdict.refused = true;
     verdict.result = answer.status();
     return verdict;
   }
-  verdict.revision = bench.revision();
+  verdict.writes = recorded || bench.changes().size() > before;
   CommandResult result{*std::move(answer),
                        Store::RevisionToken(bench.revision(), bench.digest()),
                        false};
-  verdict.writes = bench.changes().size() > before || HasRecord(command);
-  if (HasRecord(command)) {
-    verdict.record = Record{
-        command.request_digest,
-        command.recordable ? command.recordable(result.answer) : result.answer,
-        result.revision_token};
-    (*records)[RecordKey(command)] = *verdict.record;
+  if (recorded) {
+    tx->records.Add(
+        command,
+        {command.request_digest,
+         command.recordable ? command.recordable(result.answer) : result.answer,
+         result.revision_token, bench.revision()});
   }
   verdict.result = std::move(result);
   return verdict;
 }
 
-absl::Status BatchRunner::Write(const std::vector<Command>& commands,
-                                const Transaction& tx) {
+absl::Status BatchRunner::Write(const Transaction& tx) {
   std::vector<postgres::Statement> statements =
       WriteStatements(tx.bench->changes(), tables_);
-  std::vector<absl::string_view> callers, methods, ids, digests, answers;
-  std::vector<int64_t> revisions;
-  for (size_t i = 0; i < tx.verdicts.size(); ++i) {
-    const Verdict& verdict = tx.verdicts[i];
-    if (!verdict.record.has_value()) continue;
-    callers.push_back(commands[i].caller.subject);
-    methods.push_back(commands[i].method);
-    ids.push_back(commands[i].request_id);
-    digests.push_back(verdict.record->request_digest);
-    answers.push_back(verdict.record->answer);
-    revisions.push_back(verdict.revision);
-  }
-  if (!ids.empty()) {
-    postgres::Params params;
-    params.Texts(callers).Texts(methods).Texts(ids).ByteStrings(digests);
-    params.Ints(revisions).ByteStrings(answers).Time(tx.bench->now());
-    statements.push_back({kInsertRecords, std::move(params)});
-  }
+  tx.records.AppendInsert(tx.bench->now(), &statements);
   if (statements.empty()) {
     session_->Rollback(tx.deadline + kGrace);
     return absl::OkStatus();
@@ -596,13 +468,8 @@ void BatchRunner::Answer(std::vector<Command>* commands, Transaction* tx) {
 absl::Status BatchRunner::Purge() {
   absl::Status status = EnsureSession();
   if (!status.ok()) return status;
-  postgres::Params before;
-  before.Time(clock_->Now() - options_.request_retention);
-  while (true) {
-    auto purged = session_->Query(kPurge, before, absl::Now() + kPurgeTime);
-    if (!purged.ok()) return purged.status();
-    if (purged->affected() == 0) return absl::OkStatus();
-  }
+  return RequestRecords::Purge(session_.get(),
+                               clock_->Now() - options_.request_retention);
 }
 
 }  // namespace transparency::journal

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "absl/types/optional.h"
 #include "common/journal/replay.h"
+#include "common/journal/request_records.h"
 #include "common/journal/table.h"
 #include "common/journal/workbench.h"
 #include "common/journal/writer.h"
@@ -46,23 +45,12 @@ class BatchRunner {
   absl::Status Purge();
 
  private:
-  // A stored request record, or one that this batch will store.
-  struct Record {
-    std::string request_digest;
-    std::string answer;
-    std::string revision_token;
-  };
-  using Records = std::map<std::string, Record>;
   // What a command came to; told once the batch is committed.
   struct Verdict {
     absl::StatusOr<CommandResult> result = absl::UnknownError("undecided");
     // It stands on the commit: a change or a record of its own.
     bool writes = false;
     bool refused = false;
-    // Of the state that shows its changes.
-    int64_t revision = -1;
-    // Its request record, if it leaves one.
-    absl::optional<Record> record;
   };
   enum class End { kCommitted, kMore, kNotDone, kFailed, kUnknown };
   struct Attempt {
@@ -76,24 +64,23 @@ class BatchRunner {
     Head head;
     std::vector<Store::Mark> marks;
     std::unique_ptr<Workbench> bench;
+    RequestRecords records;
     std::vector<Verdict> verdicts;
     bool more = false;  // the clock has more to write than one transaction
   };
 
   // Tries `commands` in one transaction and answers them when it committed.
-  // `clock`: the changes of the clock to write, by name; null: all that are due.
+  // `clock`: the changes of the clock to write, by name; null: all that are
+  // due.
   Attempt Try(std::vector<Command>* commands,
               const std::vector<std::string>* clock);
   absl::Status Begin(Transaction* tx);
   absl::Status CatchUp(Transaction* tx);
   void PutClock(Transaction* tx, const std::vector<std::string>* clock);
-  absl::Status LookUp(const std::vector<Command>& commands,
-                      const Transaction& tx, Records* records);
-  void Decide(const std::vector<Command>& commands, Records records,
-              Transaction* tx);
-  Verdict DecideOne(const Command& command, Records* records, Transaction* tx);
-  absl::Status Write(const std::vector<Command>& commands,
-                     const Transaction& tx);
+  absl::StatusOr<std::string> Decide(const Command& command, Workbench* bench);
+  Verdict Judge(const Command& command, Transaction* tx);
+  absl::Status Write(const Transaction& tx);
+  // Waits for what became of a COMMIT without an answer.
   Attempt Settle(const Transaction& tx);
   absl::StatusOr<bool> IsWritten(const Store::Mark& mark, absl::Time deadline);
   void Publish(Transaction* tx);
@@ -125,6 +112,7 @@ class BatchRunner {
 
 // Writes what a batch changed: journal, tables, personal bodies.
 std::vector<postgres::Statement> WriteStatements(
-    const std::vector<PendingChange>& changes, const std::vector<Table>& tables);
+    const std::vector<PendingChange>& changes,
+    const std::vector<Table>& tables);
 
 }  // namespace transparency::journal

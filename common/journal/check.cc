@@ -27,7 +27,8 @@ constexpr absl::Duration kLimit = absl::Hours(1);
 // Rows whose columns are compared in one statement.
 constexpr size_t kRowsAtOnce = 1000;
 
-using ReferenceVisitor = std::function<void(const FieldDescriptor*, const std::string&)>;
+using ReferenceVisitor =
+    std::function<void(const FieldDescriptor*, const std::string&)>;
 
 void VisitReferences(const Message& message, const ReferenceVisitor& visit) {
   const auto* reflection = message.GetReflection();
@@ -115,11 +116,13 @@ class Checker {
           Problem("journal: ", revision + 1, " is missing");
         }
         if (entry.record_time < time) {
-          Problem("journal: ", entry.revision, " is earlier than the entry "
+          Problem("journal: ", entry.revision,
+                  " is earlier than the entry "
                   "before it");
         }
         if (ChainDigest(digest, entry) != entry.digest) {
-          Problem("journal: ", entry.revision, " has not the digest of its row");
+          Problem("journal: ", entry.revision,
+                  " has not the digest of its row");
         }
         absl::Status status = ReplayUnchecked(replayed, now_, &builder);
         if (!status.ok()) Problem("journal: ", status.message());
@@ -187,12 +190,13 @@ class Checker {
       auto wrong = session_->Query(table.mismatches(), params, deadline_);
       status = wrong.status();
       for (int row = 0; wrong.ok() && row < wrong->rows(); ++row) {
-        Problem(wrong->Bytes(row, 0), ": its columns are not what its body says");
+        Problem(wrong->Bytes(row, 0),
+                ": its columns are not what its body says");
       }
     };
     // The rows' own bodies, not what the clock has made of them since.
     status = session_->CopyOut(
-        table.select_all(),
+        table.select_names(),
         [&](const postgres::Session::Row& row) {
           AddRow(table, stored, row, &names, &documents);
           return true;

@@ -21,7 +21,8 @@ struct CheckReport {
 };
 
 // Proves of one instant of a database, while services run on:
-//   - the journal is dense from 0, its times never go back, its chain of digests
+//   - the journal is dense from 0, its times never go back, its chain of
+//   digests
 //     holds
 //   - the tables hold what the journal, replayed from its beginning, gives
 //   - typed columns hold what the stored bodies say

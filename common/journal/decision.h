@@ -34,8 +34,8 @@ class Decision {
   // caller keeps it.
   virtual absl::StatusOr<resource::ItemPtr> Put(
       const google::protobuf::Message& resource,
-      transparency::journal::v1::Change::Kind kind,
-      absl::string_view step = "", absl::string_view reason = "") = 0;
+      transparency::journal::v1::Change::Kind kind, absl::string_view step = "",
+      absl::string_view reason = "") = 0;
 
   // Takes the personal fields of a resource out for good: an entry without
   // content, no personal body any more. Idempotent.

@@ -29,7 +29,8 @@ struct Entry {
 
 // The chain digest of an entry: SHA-256 over the concatenation of
 //
-//   1. the digest of the entry before it, 32 bytes; 32 zero bytes for revision 0
+//   1. the digest of the entry before it, 32 bytes; 32 zero bytes for revision
+//   0
 //   2. the 23 ASCII bytes "transparency/journal/v1"
 //   3. revision, then record_time in microseconds since 1970-01-01T00:00:00Z,
 //      then kind: each a signed 64-bit integer, big-endian

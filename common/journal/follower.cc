@@ -199,10 +199,8 @@ class Follower::Thread {
     metrics_->revision.Set(static_cast<double>(snapshot->revision()));
     metrics_->lag_entries.Set(static_cast<double>(
         std::max<int64_t>(0, head_ - snapshot->revision())));
-    metrics_->staleness_seconds.Set(
-        absl::ToDoubleSeconds(store_->staleness()));
-    metrics_->clock_offset_seconds.Set(
-        absl::ToDoubleSeconds(clock_->offset()));
+    metrics_->staleness_seconds.Set(absl::ToDoubleSeconds(store_->staleness()));
+    metrics_->clock_offset_seconds.Set(absl::ToDoubleSeconds(clock_->offset()));
     size_t resources = 0;
     for (const auto& kind : store_->catalogue().kinds()) {
       resources += snapshot->Count(*kind);

@@ -31,7 +31,10 @@ std::u16string CodeUnits(const std::string& text) {
   std::u16string units;
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const size_t length = lead < 0x80   ? 1
+                          : lead < 0xe0 ? 2
+                          : lead < 0xf0 ? 3
+                                        : 4;
     uint32_t code = length == 1 ? lead : lead & (0x7fu >> length);
     for (size_t k = 1; k < length && i + k < text.size(); ++k) {
       code = (code << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3f);
@@ -115,10 +118,10 @@ class JsonWriter {
     out_->push_back('{');
     const char* separator = "";
     for (const FieldDescriptor* field : fields) {
-      absl::StrAppend(out_, separator, "\"",
-                      style_ == Style::kCanonical ? field->json_name()
-                                                  : field->name(),
-                      "\":");
+      absl::StrAppend(
+          out_, separator, "\"",
+          style_ == Style::kCanonical ? field->json_name() : field->name(),
+          "\":");
       Field(message, field);
       separator = ",";
     }
@@ -313,8 +316,8 @@ class JsonWriter {
   void Date(const Message& message) {
     const auto* reflection = message.GetReflection();
     const auto part = [&](const char* name) {
-      return reflection->GetInt32(message,
-                                  message.GetDescriptor()->FindFieldByName(name));
+      return reflection->GetInt32(
+          message, message.GetDescriptor()->FindFieldByName(name));
     };
     const int year = part("year"), month = part("month"), day = part("day");
     if (year == 0 || month == 0 || day == 0) {

@@ -14,10 +14,10 @@ namespace transparency::journal {
 std::string CanonicalJson(const google::protobuf::Message& message);
 
 // The value of a field for jsonb_populate_record: proto field names, a complete
-// google.type.Date as "YYYY-MM-DD" and an incomplete one as null, 64-bit numbers
-// as numbers, bytes as PostgreSQL's hex. Without a value: null, for texts and
-// enums too; numbers and booleans without presence give 0 and false, repeated
-// fields the empty list.
+// google.type.Date as "YYYY-MM-DD" and an incomplete one as null, 64-bit
+// numbers as numbers, bytes as PostgreSQL's hex. Without a value: null, for
+// texts and enums too; numbers and booleans without presence give 0 and false,
+// repeated fields the empty list.
 void AppendColumnJson(const google::protobuf::Message& message,
                       const google::protobuf::FieldDescriptor* field,
                       std::string* out);

@@ -56,9 +56,8 @@ Metrics::Metrics(prometheus::Registry* r)
           {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10})),
       failed_batches(Counter(r, "transparency_writer_failed_batches_total",
                              "Transactions that did not commit.")),
-      unknown_outcomes(
-          Counter(r, "transparency_writer_unknown_outcomes_total",
-                  "COMMITs whose outcome had to be looked up.")),
+      unknown_outcomes(Counter(r, "transparency_writer_unknown_outcomes_total",
+                               "COMMITs whose outcome had to be looked up.")),
       constraint_hits(Counter(r, "transparency_writer_constraint_hits_total",
                               "Changes that a database constraint refused: "
                               "defects of a rule.")),

@@ -51,63 +51,92 @@ std::unique_ptr<Message> Parse(const Kind& kind, absl::string_view body) {
 }
 
 absl::Status Unreadable(absl::string_view name) {
-  return absl::DataLossError(absl::StrCat("the stored body of ", name,
-                                          " cannot be read"));
+  return absl::DataLossError(
+      absl::StrCat("the stored body of ", name, " cannot be read"));
 }
 
-// Makes items of rows on a thread of its own: parsing costs more than copying.
+// Makes items of rows on a thread of its own, which costs more than fetching
+// them, while the thread that adds rows puts what is made into the builder.
 class ItemMaker {
  public:
-  ItemMaker(const Kind* kind, absl::Time now)
-      : kind_(kind), now_(now), thread_([this] { Work(); }) {}
+  ItemMaker(const Kind* kind, resource::SnapshotBuilder* builder)
+      : kind_(kind),
+        builder_(builder),
+        now_(builder->view().instant()),
+        thread_([this] { Work(); }) {}
   ~ItemMaker() {
     if (thread_.joinable()) Finish().IgnoreError();
   }
 
   void Add(const postgres::Session::Row& row) {
     Raw raw;
-    raw.name = std::string(*row[0]);
-    raw.body = std::string(*row[1]);
-    raw.revision = postgres::ReadInt(*row[2]);
-    if (row.size() > 3 && row[3].has_value()) {
-      raw.salt = std::string(*row[3]);
-      raw.personal = std::string(*row[4]);
+    raw.body = Keep(*row[0]);
+    raw.revision = postgres::ReadInt(*row[1]);
+    if (row.size() > 2 && row[2].has_value()) {
+      raw.salt = Keep(*row[2]);
+      raw.personal = Keep(*row[3]);
     }
-    chunk_.push_back(std::move(raw));
-    if (chunk_.size() >= kRowsAtOnce) Hand();
+    chunk_.rows.push_back(raw);
+    if (chunk_.rows.size() >= kRowsAtOnce) Hand();
   }
 
-  // All items, in name order.
-  absl::StatusOr<std::vector<ItemPtr>> Finish() {
+  absl::Status Finish() {
     Hand();
     {
       absl::MutexLock lock(&mutex_);
       ended_ = true;
     }
     thread_.join();
-    if (!status_.ok()) return status_;
-    std::sort(items_.begin(), items_.end(), [](const auto& a, const auto& b) {
-      return a->name() < b->name();
-    });
-    return std::move(items_);
+    PutMade();
+    return status_;
   }
 
  private:
-  struct Raw {
-    std::string name, body, salt, personal;
-    int64_t revision;
+  // A part of Chunk::bytes.
+  struct Part {
+    size_t offset = 0;
+    size_t size = 0;
   };
-  using Chunk = std::vector<Raw>;
+  struct Raw {
+    Part body, salt, personal;
+    int64_t revision = -1;
+  };
+  struct Chunk {
+    std::string bytes;
+    std::vector<Raw> rows;
+
+    absl::string_view At(Part part) const {
+      return absl::string_view(bytes).substr(part.offset, part.size);
+    }
+  };
+  using Items = std::vector<ItemPtr>;
+
+  Part Keep(absl::string_view value) {
+    const Part part{chunk_.bytes.size(), value.size()};
+    chunk_.bytes.append(value.data(), value.size());
+    return part;
+  }
 
   void Hand() {
+    PutMade();
     absl::MutexLock lock(&mutex_);
     const auto room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return chunks_.size() < kMaxChunks;
     };
     mutex_.Await(absl::Condition(&room));
-    if (!chunk_.empty()) chunks_.push_back(std::move(chunk_));
-    chunk_.clear();
-    chunk_.reserve(kRowsAtOnce);
+    chunks_.push_back(std::move(chunk_));
+    chunk_ = Chunk();
+  }
+
+  void PutMade() {
+    std::vector<Items> made;
+    {
+      absl::MutexLock lock(&mutex_);
+      made.swap(made_);
+    }
+    for (Items& items : made) {
+      for (ItemPtr& item : items) builder_->Put(std::move(item));
+    }
   }
 
   void Work() {
@@ -123,52 +152,56 @@ class ItemMaker {
         chunk = std::move(chunks_.front());
         chunks_.pop_front();
       }
-      for (Raw& raw : chunk) Make(raw);
+      Items items;
+      items.reserve(chunk.rows.size());
+      for (const Raw& raw : chunk.rows) Make(chunk, raw, &items);
+      absl::MutexLock lock(&mutex_);
+      made_.push_back(std::move(items));
     }
   }
 
-  void Make(const Raw& raw) {
+  void Make(const Chunk& chunk, const Raw& raw, Items* items) {
     Item::Stored stored;
-    stored.message = Parse(*kind_, raw.body);
+    stored.message = Parse(*kind_, chunk.At(raw.body));
     stored.revision = raw.revision;
-    stored.personal_salt = raw.salt;
-    if (!raw.salt.empty()) stored.personal = Parse(*kind_, raw.personal);
-    const bool lost = !raw.salt.empty() && stored.personal == nullptr;
-    if (stored.message == nullptr || lost) {
-      status_ = Unreadable(raw.name);
+    const bool personal = raw.salt.size > 0;
+    if (personal) {
+      stored.personal_salt = std::string(chunk.At(raw.salt));
+      stored.personal = Parse(*kind_, chunk.At(raw.personal));
+    }
+    if (stored.message == nullptr || (personal && stored.personal == nullptr)) {
+      status_ =
+          Unreadable(absl::StrCat(kind_->table, " of revision ", raw.revision));
       return;
     }
-    items_.push_back(Item::Make(*kind_, std::move(stored), now_));
+    items->push_back(Item::Make(*kind_, std::move(stored), now_));
   }
 
   const Kind* const kind_;
+  resource::SnapshotBuilder* const builder_;  // of the adding thread
   const absl::Time now_;
   Chunk chunk_;  // of the adding thread
   absl::Mutex mutex_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Items> made_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the working thread, until it is joined.
-  std::vector<ItemPtr> items_;
-  absl::Status status_;
+  absl::Status status_;  // of the working thread, until it is joined
   std::thread thread_;
 };
 
 absl::Status LoadTable(postgres::Session* session, const Table& table,
-                       absl::Time now, resource::SnapshotBuilder* builder,
+                       resource::SnapshotBuilder* builder,
                        absl::Time deadline) {
-  ItemMaker maker(&table.kind(), now);
+  ItemMaker maker(&table.kind(), builder);
   absl::Status status = session->CopyOut(
-      table.select_all(),
+      table.select_bodies(),
       [&](const postgres::Session::Row& row) {
         maker.Add(row);
         return true;
       },
       deadline);
-  absl::StatusOr<std::vector<ItemPtr>> items = maker.Finish();
-  if (!status.ok()) return status;
-  if (!items.ok()) return items.status();
-  for (ItemPtr& item : *items) builder->Put(std::move(item));
-  return absl::OkStatus();
+  status.Update(maker.Finish());
+  return status;
 }
 
 }  // namespace
@@ -288,7 +321,7 @@ absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
   resource::SnapshotBuilder builder{resource::Snapshot(&catalogue)};
   builder.Advance(now);
   for (const Table& table : tables) {
-    absl::Status status = LoadTable(session, table, now, &builder, deadline);
+    absl::Status status = LoadTable(session, table, &builder, deadline);
     if (!status.ok()) return status;
   }
   builder.SetHead(head.revision, head.digest);

@@ -37,14 +37,15 @@ struct Replayed {
 
 // Entries after `revision` in order, at most `limit`.
 absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
-                                                  int64_t revision, int64_t limit,
+                                                  int64_t revision,
+                                                  int64_t limit,
                                                   absl::Time deadline);
 extern const int64_t kReplayLimit;
 
 // Brings the builder forward by the entries, each at `now` or the builder's own
 // instant, whichever is later, and appends their marks. DATA_LOSS when they do
-// not continue the builder's history. A kind that the catalogue does not know (a
-// newer binary's) leaves its mark alone.
+// not continue the builder's history. A kind that the catalogue does not know
+// (a newer binary's) leaves its mark alone.
 absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
                     resource::SnapshotBuilder* builder,
                     std::vector<Store::Mark>* marks);

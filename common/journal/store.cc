@@ -32,9 +32,10 @@ absl::Status Stale() {
 absl::Status HistoryChanged(int64_t revision) {
   return status::Precondition(
       "HISTORY_CHANGED", absl::StrCat("revision ", revision),
-      absl::StrCat("Revision ", revision,
-                   " is not the one you saw: the service's history was put back "
-                   "to an earlier state. Read again without a revision."),
+      absl::StrCat(
+          "Revision ", revision,
+          " is not the one you saw: the service's history was put back "
+          "to an earlier state. Read again without a revision."),
       {{"revision", absl::StrCat(revision)}});
 }
 
@@ -118,8 +119,8 @@ bool Store::Publish(resource::Snapshot next, const std::vector<Mark>& marks) {
     const int64_t current = live->snapshot.revision();
     if (!loaded_ || next.revision() <= current || marks.empty()) return false;
     const int64_t place = current - marks.front().revision;
-    if (place < 0 || marks[static_cast<size_t>(place)].digest !=
-                         live->snapshot.digest()) {
+    if (place < 0 ||
+        marks[static_cast<size_t>(place)].digest != live->snapshot.digest()) {
       return false;
     }
     MakeCurrent(std::move(next));
@@ -146,8 +147,7 @@ void Store::Invalidate() {
   {
     absl::MutexLock lock(&mutex_);
     loaded_ = false;
-    live_.store(
-        std::make_shared<const Live>(resource::Snapshot(catalogue_)));
+    live_.store(std::make_shared<const Live>(resource::Snapshot(catalogue_)));
     absl::MutexLock waiters_lock(&waiters_mutex_);
     digests_.clear();
     kept_head_ = -1;
@@ -200,14 +200,13 @@ std::string Store::RevisionToken(const resource::Snapshot& snapshot) {
 void Store::SetPoke(std::function<void()> poke) { poke_ = std::move(poke); }
 
 void Store::Await(int64_t revision, std::string digest_prefix,
-                  absl::Time deadline,
-                  std::function<void(absl::Status)> done) {
+                  absl::Time deadline, std::function<void(absl::Status)> done) {
   const absl::Time since = SteadyNow();
   const absl::Duration left = deadline - absl::Now();
-  Waiter waiter{revision, std::move(digest_prefix), since,
-                since + std::clamp(left, absl::ZeroDuration(),
-                                   options_.max_wait),
-                std::move(done)};
+  Waiter waiter{
+      revision, std::move(digest_prefix), since,
+      since + std::clamp(left, absl::ZeroDuration(), options_.max_wait),
+      std::move(done)};
   std::unique_ptr<absl::Status> settled;
   {
     absl::MutexLock lock(&waiters_mutex_);
@@ -237,8 +236,8 @@ std::unique_ptr<absl::Status> Store::Settled(const Waiter& waiter) const {
       absl::BytesToHexString({digest.data(), digest.size()});
   const bool same =
       absl::StartsWith(hex, waiter.digest_prefix.substr(0, hex.size()));
-  return std::make_unique<absl::Status>(
-      same ? absl::OkStatus() : HistoryChanged(waiter.revision));
+  return std::make_unique<absl::Status>(same ? absl::OkStatus()
+                                             : HistoryChanged(waiter.revision));
 }
 
 absl::Status Store::Expired(const Waiter& waiter) const {

@@ -71,12 +71,11 @@ absl::StatusOr<Table> Table::Read(postgres::Session* session,
                                   const resource::Kind& kind) {
   Table table(&kind);
   std::vector<std::string> names;
-  absl::Status status =
-      session->Plain("read columns", [&](soci::session& sql) {
-        soci::rowset<std::string> rows =
-            (sql.prepare << kColumns, soci::use(table.name_, "name"));
-        names.assign(rows.begin(), rows.end());
-      });
+  absl::Status status = session->Plain("read columns", [&](soci::session& sql) {
+    soci::rowset<std::string> rows =
+        (sql.prepare << kColumns, soci::use(table.name_, "name"));
+    names.assign(rows.begin(), rows.end());
+  });
   if (!status.ok()) return status;
   size_t fixed = 0;
   for (const std::string& name : names) {
@@ -117,10 +116,9 @@ void Table::WriteSql() {
     absl::StrAppend(&theirs, theirs.empty() ? "" : ", ", "r.", name);
   }
   const std::string populate =
-      columns_.empty()
-          ? std::string()
-          : absl::StrCat(", jsonb_populate_record(NULL::", name_,
-                         ", u.doc::jsonb) AS r");
+      columns_.empty() ? std::string()
+                       : absl::StrCat(", jsonb_populate_record(NULL::", name_,
+                                      ", u.doc::jsonb) AS r");
   upsert_ = absl::StrCat(
       "INSERT INTO ", name_, " (name, body, revision", targets,
       ") SELECT u.name, u.body, u.revision", values,
@@ -130,15 +128,16 @@ void Table::WriteSql() {
       " ON CONFLICT (name) DO UPDATE SET body = EXCLUDED.body,"
       " revision = EXCLUDED.revision",
       updates);
-  mismatches_ =
-      absl::StrCat("SELECT t.name FROM unnest($1::text[], $2::text[])"
-                   " AS u(name, doc) JOIN ",
-                   name_, " t ON t.name = u.name", populate,
-                   " WHERE (", ours, ") IS DISTINCT FROM (", theirs, ")");
-  select_all_ =
+  mismatches_ = absl::StrCat(
+      "SELECT t.name FROM unnest($1::text[], $2::text[])"
+      " AS u(name, doc) JOIN ",
+      name_, " t ON t.name = u.name", populate, " WHERE (", ours,
+      ") IS DISTINCT FROM (", theirs, ")");
+  select_names_ = absl::StrCat("SELECT name, body FROM ", name_);
+  select_bodies_ =
       kind_->personal_fields.empty()
-          ? absl::StrCat("SELECT name, body, revision FROM ", name_)
-          : absl::StrCat("SELECT t.name, t.body, t.revision, p.salt, p.body FROM ",
+          ? absl::StrCat("SELECT body, revision FROM ", name_)
+          : absl::StrCat("SELECT t.body, t.revision, p.salt, p.body FROM ",
                          name_,
                          " t LEFT JOIN personal p ON p.resource = t.name");
 }
@@ -146,7 +145,8 @@ void Table::WriteSql() {
 std::string Table::RowJson(const Message& message) const {
   std::string json = "{";
   for (const Column& column : columns_) {
-    absl::StrAppend(&json, json.size() > 1 ? "," : "", "\"", column.name, "\":");
+    absl::StrAppend(&json, json.size() > 1 ? "," : "", "\"", column.name,
+                    "\":");
     if (column.path.empty()) {
       const std::string parent = ParentOf(
           message.GetReflection()->GetString(message, kind_->name_field));

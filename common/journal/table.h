@@ -43,9 +43,11 @@ class Table {
   // Of rows $1 names with $2 row JSONs (arrays): names whose typed columns are
   // not what the JSON gives.
   const std::string& mismatches() const { return mismatches_; }
-  // name, body, revision, and where the kind has personal fields salt and
-  // personal body of every row: for COPY.
-  const std::string& select_all() const { return select_all_; }
+  // Every row, for COPY: body, revision, and where the kind has personal fields
+  // salt and personal body.
+  const std::string& select_bodies() const { return select_bodies_; }
+  // Every row, for COPY: name and body.
+  const std::string& select_names() const { return select_names_; }
 
  private:
   struct Column {
@@ -62,7 +64,8 @@ class Table {
   std::vector<Column> columns_;
   std::string upsert_;
   std::string mismatches_;
-  std::string select_all_;
+  std::string select_bodies_;
+  std::string select_names_;
 };
 
 // The tables of all kinds, in the catalogue's order.

@@ -26,7 +26,7 @@ constexpr size_t kIdLength = 26;
 constexpr char kIdLetters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr char kClockStep[] = "clock";
 
-absl::Status Defect(absl::string_view what) {
+absl::Status Misuse(absl::string_view what) {
   return status::Refuse(absl::StatusCode::kInternal, "DEFECT", what);
 }
 
@@ -53,18 +53,19 @@ void CopyTime(const Message& from, const FieldDescriptor* field, Message* to) {
     reflection->ClearField(to, field);
     return;
   }
-  reflection->MutableMessage(to, field)
-      ->CopyFrom(reflection->GetMessage(from, field));
+  reflection->MutableMessage(to, field)->CopyFrom(
+      reflection->GetMessage(from, field));
 }
 
 absl::Status Exists(const Item& item) {
   const std::string& name = item.name();
   return item.deleted()
-             ? status::Refuse(
-                   absl::StatusCode::kAlreadyExists, "DELETED_EXISTS",
-                   absl::StrCat("A deleted ", name, " is still kept: undelete "
-                                "it, or choose another id."),
-                   {{"resource", name}})
+             ? status::Refuse(absl::StatusCode::kAlreadyExists,
+                              "DELETED_EXISTS",
+                              absl::StrCat("A deleted ", name,
+                                           " is still kept: undelete "
+                                           "it, or choose another id."),
+                              {{"resource", name}})
              : status::Refuse(absl::StatusCode::kAlreadyExists,
                               "RESOURCE_EXISTS",
                               absl::StrCat(name, " exists already."),
@@ -92,6 +93,43 @@ std::unique_ptr<Message> TakePersonal(const Kind& kind, Message* message) {
   }
   return personal;
 }
+
+// A resource as it is about to be put, its personal fields apart.
+struct Draft {
+  Draft(const Kind& kind, const Message& resource, const Item* previous)
+      : message(resource.New()) {
+    message->CopyFrom(resource);
+    message->GetReflection()->ClearField(message.get(), kind.etag_field);
+    personal = TakePersonal(kind, message.get());
+    const std::string bytes =
+        personal == nullptr ? "" : SerializeDeterministic(*personal);
+    salt = previous == nullptr ? "" : previous->personal_salt();
+    if (bytes == PersonalBytes(previous)) return;
+    change = personal == nullptr ? PendingChange::Personal::kErase
+                                 : PendingChange::Personal::kPut;
+    salt = personal == nullptr ? "" : RandomBytes(kSaltBytes);
+  }
+
+  ItemPtr Make(const Kind& kind, int64_t revision, absl::Time now,
+               const Item* previous) const {
+    Item::Stored stored;
+    stored.message.reset(message->New());
+    stored.message->CopyFrom(*message);
+    if (personal != nullptr) {
+      stored.personal.reset(personal->New());
+      stored.personal->CopyFrom(*personal);
+    }
+    stored.personal_salt = salt;
+    stored.revision = revision;
+    stored.recorded_in_effect = true;
+    return Item::Make(kind, std::move(stored), now, previous);
+  }
+
+  std::unique_ptr<Message> message;   // without personal fields and etag
+  std::unique_ptr<Message> personal;  // null: none set
+  std::string salt;
+  PendingChange::Personal change = PendingChange::Personal::kKeep;
+};
 
 absl::optional<std::string> PublicDigest(const Item& item) {
   const std::string* bytes = item.public_bytes();
@@ -129,63 +167,51 @@ std::string RandomBytes(size_t count) {
 
 Workbench::Workbench(resource::SnapshotBuilder builder, Head head,
                      absl::Time now)
-    : builder_(std::move(builder)), base_(head), head_(std::move(head)),
+    : builder_(std::move(builder)),
+      base_(head),
+      head_(std::move(head)),
       now_(now) {}
 
-absl::StatusOr<ItemPtr> Workbench::Put(const Message& resource, ChangeKind kind,
-                                       EntrySource source) {
+absl::StatusOr<const Kind*> Workbench::KindOf(const Message& resource,
+                                              ChangeKind kind,
+                                              ItemPtr* previous) const {
   const Kind* type = view().catalogue().ByDescriptor(resource.GetDescriptor());
-  if (type == nullptr) return Defect("This resource is not of the service.");
+  if (type == nullptr) return Misuse("This resource is not of the service.");
   const std::string name =
       resource.GetReflection()->GetString(resource, type->name_field);
   if (view().catalogue().ByName(name) != type) {
-    return Defect("The resource's name does not fit its type.");
+    return Misuse("The resource's name does not fit its type.");
   }
-  const ItemPtr previous = view().Share(name);
-  if (kind == v1::Change::CREATED && previous != nullptr) {
-    return Exists(*previous);
-  }
-  if (kind != v1::Change::CREATED && previous == nullptr) {
+  *previous = view().Share(name);
+  const bool created = kind == v1::Change::CREATED;
+  if (created && *previous != nullptr) return Exists(**previous);
+  if (!created && *previous == nullptr) {
     return status::NotFound(type->type, name);
   }
-  std::unique_ptr<Message> message(resource.New());
-  message->CopyFrom(resource);
-  message->GetReflection()->ClearField(message.get(), type->etag_field);
-  std::unique_ptr<Message> personal = TakePersonal(*type, message.get());
-  const std::string personal_bytes =
-      personal == nullptr ? "" : SerializeDeterministic(*personal);
-  auto personal_change = PendingChange::Personal::kKeep;
-  std::string salt = previous == nullptr ? "" : previous->personal_salt();
-  if (personal_bytes != PersonalBytes(previous.get())) {
-    personal_change = personal == nullptr ? PendingChange::Personal::kErase
-                                          : PendingChange::Personal::kPut;
-    salt = personal == nullptr ? "" : RandomBytes(kSaltBytes);
-  }
+  return type;
+}
 
-  const auto make = [&](int64_t revision) {
-    Item::Stored stored;
-    stored.message.reset(message->New());
-    stored.message->CopyFrom(*message);
-    if (personal != nullptr) {
-      stored.personal.reset(personal->New());
-      stored.personal->CopyFrom(*personal);
-    }
-    stored.personal_salt = salt;
-    stored.revision = revision;
-    stored.recorded_in_effect = true;
-    return Item::Make(*type, std::move(stored), now_, previous.get());
-  };
+absl::StatusOr<ItemPtr> Workbench::Put(const Message& resource, ChangeKind kind,
+                                       EntrySource source) {
+  ItemPtr previous;
+  absl::StatusOr<const Kind*> type = KindOf(resource, kind, &previous);
+  if (!type.ok()) return type.status();
+  Draft draft(**type, resource, previous.get());
   if (previous == nullptr) {
-    SetTime(message.get(), type->create_time_field, now_);
+    SetTime(draft.message.get(), (*type)->create_time_field, now_);
   } else {
     // With the times of before it is the same as before, or it has changed.
-    CopyTime(previous->message(), type->create_time_field, message.get());
-    CopyTime(previous->message(), type->update_time_field, message.get());
-    if (make(previous->revision())->etag() == previous->etag()) return previous;
+    CopyTime(previous->message(), (*type)->create_time_field,
+             draft.message.get());
+    CopyTime(previous->message(), (*type)->update_time_field,
+             draft.message.get());
+    const ItemPtr same =
+        draft.Make(**type, previous->revision(), now_, previous.get());
+    if (same->etag() == previous->etag()) return previous;
   }
-  SetTime(message.get(), type->update_time_field, now_);
-  ItemPtr item = make(head_.revision + 1);
-  Append(item, kind, std::move(source), personal_change);
+  SetTime(draft.message.get(), (*type)->update_time_field, now_);
+  ItemPtr item = draft.Make(**type, head_.revision + 1, now_, previous.get());
+  Append(item, kind, std::move(source), draft.change);
   return item;
 }
 
@@ -199,7 +225,8 @@ absl::Status Workbench::ErasePersonal(absl::string_view name,
   stored.revision = head_.revision + 1;
   stored.recorded_in_effect = true;
   Append(Item::Make(previous->kind(), std::move(stored), now_, previous.get()),
-         v1::Change::ERASED, std::move(source), PendingChange::Personal::kErase);
+         v1::Change::ERASED, std::move(source),
+         PendingChange::Personal::kErase);
   return absl::OkStatus();
 }
 
@@ -308,10 +335,9 @@ absl::StatusOr<const Item*> CommandDecision::Find(
     absl::string_view name, const google::protobuf::Descriptor* type) const {
   const Kind* kind = view().catalogue().ByDescriptor(type);
   const Item* item = view().FindLive(name);
-  const bool visible =
-      item != nullptr && &item->kind() == kind &&
-      (kind->visible_when == nullptr ||
-       kind->visible_when->Matches(item->message(), *caller_));
+  const bool visible = item != nullptr && &item->kind() == kind &&
+                       (kind->visible_when == nullptr ||
+                        kind->visible_when->Matches(item->message(), *caller_));
   if (!visible) {
     return status::NotFound(kind == nullptr ? "" : kind->type, name);
   }

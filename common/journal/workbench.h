@@ -49,8 +49,9 @@ class Workbench {
   const std::string& digest() const { return head_.digest; }
 
   // See Decision.
-  absl::StatusOr<resource::ItemPtr> Put(const google::protobuf::Message& resource,
-                                        ChangeKind kind, EntrySource source);
+  absl::StatusOr<resource::ItemPtr> Put(
+      const google::protobuf::Message& resource, ChangeKind kind,
+      EntrySource source);
   absl::Status ErasePersonal(absl::string_view name, EntrySource source);
   // Writes down what the clock has done to an item.
   void PutClock(const resource::ItemPtr& item);
@@ -62,6 +63,10 @@ class Workbench {
   resource::Snapshot Build() &&;
 
  private:
+  // The kind of a resource that may be put; `previous` is what stands there.
+  absl::StatusOr<const resource::Kind*> KindOf(
+      const google::protobuf::Message& resource, ChangeKind kind,
+      resource::ItemPtr* previous) const;
   void Append(resource::ItemPtr item, ChangeKind kind, EntrySource source,
               PendingChange::Personal personal);
 

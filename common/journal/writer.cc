@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/journal/batch.h"
-#include "common/status/status.h"
+#include "common/journal/refusals.h"
 #include "spdlog/spdlog.h"
 
 namespace transparency::journal {
@@ -17,25 +17,6 @@ namespace {
 
 // After the clock's changes could not be written, nobody having called.
 constexpr absl::Duration kClockPause = absl::Seconds(1);
-
-absl::Status Overloaded() {
-  return status::RetryLater(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                            "Too many changes wait already; nothing was done.",
-                            absl::Milliseconds(500));
-}
-
-absl::Status Draining() {
-  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
-                            "This replica is shutting down; nothing was done.",
-                            absl::Milliseconds(100));
-}
-
-absl::Status StorageUnavailable() {
-  return status::RetryLater(
-      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
-      "The database cannot be written to at the moment; nothing was done.",
-      absl::Seconds(1));
-}
 
 }  // namespace
 

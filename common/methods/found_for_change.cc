@@ -34,14 +34,12 @@ void VisitReferences(const Message& message, const std::string& path,
         field->options().HasExtension(google::api::resource_reference);
     const bool nested = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
     if (!reference && !nested) continue;
-    const std::string at = path.empty()
-                               ? field->name()
-                               : absl::StrCat(path, ".", field->name());
+    const std::string at =
+        path.empty() ? field->name() : absl::StrCat(path, ".", field->name());
     const int count =
         field->is_repeated() ? reflection->FieldSize(message, field) : -1;
     for (int i = 0; i < (count < 0 ? 1 : count); ++i) {
-      const std::string here =
-          count < 0 ? at : absl::StrCat(at, "[", i, "]");
+      const std::string here = count < 0 ? at : absl::StrCat(at, "[", i, "]");
       if (nested) {
         VisitReferences(count < 0
                             ? reflection->GetMessage(message, field)

@@ -48,9 +48,9 @@ absl::Status Reader::GetInto(absl::string_view name, Message* copy) const {
   return status::NotFound(kind->type, name);
 }
 
-absl::Status Reader::Scan(
-    const google::protobuf::Descriptor* type, absl::string_view prefix,
-    absl::FunctionRef<bool(const Message&)> visit) const {
+absl::Status Reader::Scan(const google::protobuf::Descriptor* type,
+                          absl::string_view prefix,
+                          absl::FunctionRef<bool(const Message&)> visit) const {
   const resource::Kind* kind = snapshot_->catalogue().ByDescriptor(type);
   const resource::Form form(*kind, caller());
   absl::Status status;

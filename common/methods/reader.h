@@ -53,8 +53,8 @@ class Reader {
   // Whether the caller sees this item at all.
   bool Sees(const resource::Item& item) const;
 
-  // DEADLINE_EXCEEDED or CANCELLED once nobody waits for the answer; to be asked
-  // every 256 resources or so.
+  // DEADLINE_EXCEEDED or CANCELLED once nobody waits for the answer; to be
+  // asked every 256 resources or so.
   absl::Status StillWanted() const;
 
  private:

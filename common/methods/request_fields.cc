@@ -114,8 +114,7 @@ void ClearPersonal(Message* message) {
       ClearPersonal(reflection->MutableMessage(message, field));
     } else {
       for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-        ClearPersonal(
-            reflection->MutableRepeatedMessage(message, field, i));
+        ClearPersonal(reflection->MutableRepeatedMessage(message, field, i));
       }
     }
   }

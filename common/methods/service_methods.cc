@@ -38,8 +38,8 @@ ServiceMethods::ServiceMethods(
       writer_(writer),
       rows_(std::move(rows)) {}
 
-void ServiceMethods::AddSnapshotRead(absl::string_view method,
-                                     rpc::Place place, SnapshotFn handler) {
+void ServiceMethods::AddSnapshotRead(absl::string_view method, rpc::Place place,
+                                     SnapshotFn handler) {
   rows_.UnaryDirect(
       method, place,
       [store = store_, name = ServiceName(*service_),
@@ -57,8 +57,8 @@ void ServiceMethods::AddRead(absl::string_view method, rpc::Place place,
                              ReadFn handler) {
   AddSnapshotRead(method, place,
                   [handler = std::move(handler)](
-                      const resource::Snapshot& snapshot,
-                      const rpc::Call& call, const Message& request) {
+                      const resource::Snapshot& snapshot, const rpc::Call& call,
+                      const Message& request) {
                     return handler(Reader(&snapshot, &call), request);
                   });
 }
@@ -73,34 +73,34 @@ void ServiceMethods::AddWrite(absl::string_view method, WriteFn decide) {
       return LessPersonal(prototype, answer);
     };
   }
-  rows_.UnaryAsync(
-      method, [writer = writer_, name = ServiceName(*service_),
-               decide = std::move(decide), recordable](
-                  std::shared_ptr<rpc::Call> call,
-                  std::unique_ptr<Message> owned, rpc::UnaryDone done) {
-        std::shared_ptr<const Message> request = std::move(owned);
-        journal::Command command;
-        command.caller = call->caller();
-        command.method = call->descriptor()->full_name();
-        command.request_id = Text(*request, "request_id");
-        command.validate_only = Flag(*request, "validate_only");
-        if (!command.request_id.empty()) {
-          command.request_digest = Digest(*request);
-        }
-        command.deadline = call->deadline();
-        command.abandoned = [call] { return call->abandoned(); };
-        command.decide = [decide, request](journal::Decision& decision) {
-          return decide(decision, *request);
-        };
-        command.recordable = recordable;
-        command.done = [call, done = std::move(done), name](
-                           absl::StatusOr<journal::CommandResult> result) {
-          if (!result.ok()) return done(result.status());
-          TellRevision(name, result->revision_token, call.get());
-          done(std::move(result->answer));
-        };
-        writer->Submit(std::move(command));
-      });
+  rows_.UnaryAsync(method, [writer = writer_, name = ServiceName(*service_),
+                            decide = std::move(decide),
+                            recordable](std::shared_ptr<rpc::Call> call,
+                                        std::unique_ptr<Message> owned,
+                                        rpc::UnaryDone done) {
+    std::shared_ptr<const Message> request = std::move(owned);
+    journal::Command command;
+    command.caller = call->caller();
+    command.method = call->descriptor()->full_name();
+    command.request_id = Text(*request, "request_id");
+    command.validate_only = Flag(*request, "validate_only");
+    if (!command.request_id.empty()) {
+      command.request_digest = Digest(*request);
+    }
+    command.deadline = call->deadline();
+    command.abandoned = [call] { return call->abandoned(); };
+    command.decide = [decide, request](journal::Decision& decision) {
+      return decide(decision, *request);
+    };
+    command.recordable = recordable;
+    command.done = [call, done = std::move(done),
+                    name](absl::StatusOr<journal::CommandResult> result) {
+      if (!result.ok()) return done(result.status());
+      TellRevision(name, result->revision_token, call.get());
+      done(std::move(result->answer));
+    };
+    writer->Submit(std::move(command));
+  });
 }
 
 void ServiceMethods::AddStep(absl::string_view method,
@@ -111,9 +111,8 @@ void ServiceMethods::AddStep(absl::string_view method,
            [kind, apply = std::move(apply)](
                journal::Decision& decision,
                const Message& request) -> absl::StatusOr<std::string> {
-             absl::StatusOr<resource::ItemPtr> item =
-                 FindForChange(decision, *kind, Text(request, "name"),
-                               Text(request, "etag"));
+             absl::StatusOr<resource::ItemPtr> item = FindForChange(
+                 decision, *kind, Text(request, "name"), Text(request, "etag"));
              if (!item.ok()) return item.status();
              std::unique_ptr<Message> resource((*item)->message().New());
              resource->CopyFrom((*item)->message());

@@ -39,10 +39,10 @@ class ServiceMethods {
   // A read on the snapshot. kInline for what looks at few resources (1,000 at
   // most), kPool for what scans.
   template <class Request, class Response>
-  void Read(absl::string_view method, rpc::Place place,
-            std::function<absl::StatusOr<Response>(const Reader&,
-                                                   const Request&)>
-                handler) {
+  void Read(
+      absl::string_view method, rpc::Place place,
+      std::function<absl::StatusOr<Response>(const Reader&, const Request&)>
+          handler) {
     AddRead(method, place,
             [handler = std::move(handler)](
                 const Reader& reader, const google::protobuf::Message& request)
@@ -60,16 +60,16 @@ class ServiceMethods {
              std::function<absl::StatusOr<Response>(journal::Decision&,
                                                     const Request&)>
                  decide) {
-    AddWrite(method,
-             [decide = std::move(decide)](
-                 journal::Decision& decision,
-                 const google::protobuf::Message& request)
-                 -> absl::StatusOr<std::string> {
-               absl::StatusOr<Response> answer =
-                   decide(decision, static_cast<const Request&>(request));
-               if (!answer.ok()) return answer.status();
-               return answer->SerializeAsString();
-             });
+    AddWrite(
+        method,
+        [decide = std::move(decide)](journal::Decision& decision,
+                                     const google::protobuf::Message& request)
+            -> absl::StatusOr<std::string> {
+          absl::StatusOr<Response> answer =
+              decide(decision, static_cast<const Request&>(request));
+          if (!answer.ok()) return answer.status();
+          return answer->SerializeAsString();
+        });
   }
 
   // A custom method on one resource (AIP-136, 216): the request's `name` says
@@ -77,15 +77,14 @@ class ServiceMethods {
   // resource or refuses; the answer is the resource in the caller's form. A
   // request field `reason` goes into the journal.
   template <class Request, class Resource>
-  void Step(absl::string_view method,
-            std::function<absl::Status(journal::Decision&, const Request&,
-                                       Resource*)>
-                apply) {
+  void Step(
+      absl::string_view method,
+      std::function<absl::Status(journal::Decision&, const Request&, Resource*)>
+          apply) {
     AddStep(method, Resource::descriptor(),
-            [apply = std::move(apply)](
-                journal::Decision& decision,
-                const google::protobuf::Message& request,
-                google::protobuf::Message* resource) {
+            [apply = std::move(apply)](journal::Decision& decision,
+                                       const google::protobuf::Message& request,
+                                       google::protobuf::Message* resource) {
               return apply(decision, static_cast<const Request&>(request),
                            static_cast<Resource*>(resource));
             });
@@ -93,12 +92,12 @@ class ServiceMethods {
 
  private:
   using Message = google::protobuf::Message;
-  using ReadFn = std::function<absl::StatusOr<std::string>(const Reader&,
-                                                           const Message&)>;
+  using ReadFn =
+      std::function<absl::StatusOr<std::string>(const Reader&, const Message&)>;
   using WriteFn = std::function<absl::StatusOr<std::string>(journal::Decision&,
                                                             const Message&)>;
-  using StepFn = std::function<absl::Status(journal::Decision&, const Message&,
-                                            Message*)>;
+  using StepFn =
+      std::function<absl::Status(journal::Decision&, const Message&, Message*)>;
 
   using SnapshotFn = std::function<absl::StatusOr<std::string>(
       const resource::Snapshot&, const rpc::Call&, const Message&)>;

@@ -87,14 +87,14 @@ absl::Status ServiceMethods::AddList(const MethodDescriptor& method,
   if (kind == nullptr) return absl::OkStatus();  // no list of resources
   absl::StatusOr<ListShape> shape = ListShape::Of(method, *kind);
   if (!shape.ok()) return shape.status();
-  AddSnapshotRead(method.name(), rpc::Place::kPool,
-                  [kind, shape = *shape](const resource::Snapshot& snapshot,
-                                         const rpc::Call& call,
-                                         const Message& request) {
-                    return List(*kind, shape, snapshot, call, request);
-                  });
-  absl::Status status = NeedFields(
-      method, {"page_size", "page_token", "filter", "order_by"});
+  AddSnapshotRead(
+      method.name(), rpc::Place::kPool,
+      [kind, shape = *shape](const resource::Snapshot& snapshot,
+                             const rpc::Call& call, const Message& request) {
+        return List(*kind, shape, snapshot, call, request);
+      });
+  absl::Status status =
+      NeedFields(method, {"page_size", "page_token", "filter", "order_by"});
   if (status.ok() && kind->parent != nullptr) {
     status = NeedFields(method, {"parent"});
   }
@@ -108,9 +108,8 @@ absl::Status ServiceMethods::AddCreate(const MethodDescriptor& method,
              return Create(kind, decision, request);
            });
   const std::string id = absl::StrCat(kind.singular, "_id");
-  absl::Status status =
-      NeedFields(method, {kind.singular.c_str(), "request_id",
-                          "validate_only"});
+  absl::Status status = NeedFields(
+      method, {kind.singular.c_str(), "request_id", "validate_only"});
   if (status.ok() && !kind.rules.random_ids) {
     status = NeedFields(method, {id.c_str()});
   }
@@ -126,8 +125,8 @@ absl::Status ServiceMethods::AddUpdate(const MethodDescriptor& method,
            [&kind](journal::Decision& decision, const Message& request) {
              return Update(kind, decision, request);
            });
-  return NeedFields(method, {kind.singular.c_str(), "update_mask",
-                             "request_id", "validate_only"});
+  return NeedFields(method, {kind.singular.c_str(), "update_mask", "request_id",
+                             "validate_only"});
 }
 
 }  // namespace transparency::methods

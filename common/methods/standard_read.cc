@@ -63,8 +63,7 @@ absl::Status CheckParent(const resource::Kind& kind,
 
 absl::StatusOr<std::string> Get(const resource::Kind& kind,
                                 const resource::Snapshot& snapshot,
-                                const rpc::Call& call,
-                                const Message& request) {
+                                const rpc::Call& call, const Message& request) {
   const std::string& name = Text(request, "name");
   const resource::Item* item = snapshot.FindLive(name);
   if (item == nullptr || &item->kind() != &kind) {
@@ -92,9 +91,9 @@ absl::StatusOr<ListShape> ListShape::Of(
   if (shape.resources == nullptr ||
       !IsListed(shape.next_page_token, FieldDescriptor::TYPE_STRING) ||
       !IsListed(size, FieldDescriptor::TYPE_INT32)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        method.full_name(),
-        " needs page_size, next_page_token and the resources"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(method.full_name(),
+                     " needs page_size, next_page_token and the resources"));
   }
   return shape;
 }

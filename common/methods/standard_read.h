@@ -9,9 +9,9 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
-// Get (AIP-131) and List (AIP-132, 158, 160) of any kind, on one snapshot and in
-// the caller's form. The answer is serialized; where nothing is hidden from the
-// caller it is made of the bytes that the snapshot keeps.
+// Get (AIP-131) and List (AIP-132, 158, 160) of any kind, on one snapshot and
+// in the caller's form. The answer is serialized; where nothing is hidden from
+// the caller it is made of the bytes that the snapshot keeps.
 namespace transparency::methods {
 
 // NOT_FOUND when there is none that the caller sees.

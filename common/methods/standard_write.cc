@@ -32,8 +32,7 @@ std::unique_ptr<Message> Copy(const Message& message) {
 const FieldMask* MaskOf(const Message& request) {
   const FieldDescriptor* field =
       request.GetDescriptor()->FindFieldByName("update_mask");
-  if (field == nullptr ||
-      !request.GetReflection()->HasField(request, field)) {
+  if (field == nullptr || !request.GetReflection()->HasField(request, field)) {
     return nullptr;
   }
   return static_cast<const FieldMask*>(
@@ -55,8 +54,9 @@ absl::Status CheckNameFree(const journal::Decision& decision,
       absl::StatusCode::kAlreadyExists,
       item->deleted() ? "DELETED_EXISTS" : "RESOURCE_EXISTS",
       item->deleted()
-          ? absl::StrCat(name, " was deleted and is still kept; undelete it "
-                               "or choose another id.")
+          ? absl::StrCat(name,
+                         " was deleted and is still kept; undelete it "
+                         "or choose another id.")
           : absl::StrCat(name, " exists already."),
       {{"resource", name}});
 }
@@ -89,11 +89,9 @@ absl::StatusOr<std::string> CreateMissing(const resource::Kind& kind,
   const std::string& name = Text(incoming, "name");
   const std::string field = absl::StrCat(path, ".name");
   if (kind.rules.random_ids) return status::NotFound(kind.type, name);
-  absl::Status status =
-      resource::CheckId(field, resource::IdOf(name));
+  absl::Status status = resource::CheckId(field, resource::IdOf(name));
   if (status.ok()) {
-    status = CheckParent(kind, decision,
-                         std::string(resource::ParentOf(name)));
+    status = CheckParent(kind, decision, std::string(resource::ParentOf(name)));
   }
   if (!status.ok()) return status;
   std::unique_ptr<Message> resource = Copy(incoming);
@@ -126,8 +124,8 @@ absl::StatusOr<std::string> Create(const resource::Kind& kind,
     status = kind.rules.take_over(request, decision.caller(), resource.get());
     if (!status.ok()) return status;
   }
-  const std::string name = absl::StrCat(
-      parent, parent.empty() ? "" : "/", kind.collection, "/", id);
+  const std::string name =
+      absl::StrCat(parent, parent.empty() ? "" : "/", kind.collection, "/", id);
   return CreateNamed(kind, decision, name, std::move(resource), field->name());
 }
 
@@ -135,8 +133,7 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
                                    journal::Decision& decision,
                                    const Message& request) {
   const FieldDescriptor* field = ResourceField(request, kind);
-  const Message& incoming =
-      request.GetReflection()->GetMessage(request, field);
+  const Message& incoming = request.GetReflection()->GetMessage(request, field);
   auto before = FindForChange(decision, kind, Text(incoming, "name"),
                               Text(incoming, "etag"));
   if (absl::IsNotFound(before.status()) && Flag(request, "allow_missing")) {
@@ -146,7 +143,7 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
 
   auto after = resource::ApplyUpdate(
       (*before)->message(), incoming, MaskOf(request),
-      resource::Form(kind, decision.caller()).fields());
+      resource::Form(kind, decision.caller()).fields(), field->name());
   if (!after.ok()) return after.status();
   absl::Status status = resource::CheckResource(**after);
   if (status.ok()) {

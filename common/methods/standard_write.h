@@ -11,9 +11,9 @@
 // writer's snapshot. The answer is the resource in the caller's form. Refusals:
 //   INVALID_ARGUMENT     fields of the resource, the mask or the id
 //   NOT_FOUND            the parent, or the resource to update
-//   ALREADY_EXISTS       RESOURCE_EXISTS, DELETED_EXISTS, or a rule's NOT_UNIQUE
-//   ABORTED              ETAG_MISMATCH
-//   FAILED_PRECONDITION  REFERENCE_NOT_FOUND, or a rule of the kind
+//   ALREADY_EXISTS       RESOURCE_EXISTS, DELETED_EXISTS, or a rule's
+//   NOT_UNIQUE ABORTED              ETAG_MISMATCH FAILED_PRECONDITION
+//   REFERENCE_NOT_FOUND, or a rule of the kind
 namespace transparency::methods {
 
 absl::StatusOr<std::string> Create(const resource::Kind& kind,

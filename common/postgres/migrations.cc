@@ -9,10 +9,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 
 namespace transparency::postgres {
 namespace {
@@ -79,8 +79,7 @@ absl::StatusOr<AppliedMap> ReadApplied(Session* session) {
 }
 
 absl::Status CheckChecksum(const Component& component,
-                           const Migration& migration,
-                           const Applied& applied) {
+                           const Migration& migration, const Applied& applied) {
   if (applied.checksum == Checksum(migration.sql)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("migration ", Title(component, migration),
@@ -106,9 +105,9 @@ absl::Status Apply(Session* session, const Component& component,
   }
   if (status.ok()) return session->Commit(deadline);
   session->Rollback(deadline);
-  return absl::Status(status.code(), absl::StrCat("migration ",
-                                                  Title(component, migration),
-                                                  ": ", status.message()));
+  return absl::Status(status.code(),
+                      absl::StrCat("migration ", Title(component, migration),
+                                   ": ", status.message()));
 }
 
 absl::StatusOr<std::vector<std::string>> MigrateLocked(
@@ -142,8 +141,8 @@ absl::StatusOr<std::vector<std::string>> MigrateLocked(
 }  // namespace
 
 absl::StatusOr<int> OldestSuited(const Migration& migration) {
-  const std::vector<absl::string_view> lines = absl::StrSplit(
-      migration.sql, absl::MaxSplits('\n', kHeaderLines));
+  const std::vector<absl::string_view> lines =
+      absl::StrSplit(migration.sql, absl::MaxSplits('\n', kHeaderLines));
   for (absl::string_view line : lines) {
     if (!absl::ConsumePrefix(&line, "-- suits:")) continue;
     int suits = 0;
@@ -152,21 +151,21 @@ absl::StatusOr<int> OldestSuited(const Migration& migration) {
       return suits;
     }
   }
-  return absl::InternalError(absl::StrCat(
-      "migration ", migration.name,
-      " needs a line `-- suits: N` with 1 <= N <= its number"));
+  return absl::InternalError(
+      absl::StrCat("migration ", migration.name,
+                   " needs a line `-- suits: N` with 1 <= N <= its number"));
 }
 
 absl::StatusOr<std::vector<std::string>> Migrate(
     Session* session, const std::vector<Component>& components) {
   const absl::Time deadline = absl::Now() + kLimit;
-  absl::Status status = session->Execute(
-      absl::StrCat("SET lock_timeout = 0; ", kLock), deadline);
+  absl::Status status =
+      session->Execute(absl::StrCat("SET lock_timeout = 0; ", kLock), deadline);
   if (!status.ok()) return status;
   auto done = MigrateLocked(session, components);
   if (session->usable()) {
-    status = session->Execute(
-        absl::StrCat("RESET lock_timeout; ", kUnlock), deadline);
+    status = session->Execute(absl::StrCat("RESET lock_timeout; ", kUnlock),
+                              deadline);
     if (done.ok() && !status.ok()) return status;
   }
   return done;
@@ -178,9 +177,8 @@ absl::Status CheckSchema(Session* session,
   if (!applied.ok()) return applied.status();
   for (const Component& component : components) {
     const std::string name(component.name);
-    const int newest = component.migrations.empty()
-                           ? 0
-                           : component.migrations.back().version;
+    const int newest =
+        component.migrations.empty() ? 0 : component.migrations.back().version;
     for (const Migration& migration : component.migrations) {
       auto found = applied->find({name, migration.version});
       if (found == applied->end()) {

@@ -28,15 +28,15 @@ struct Component {
 absl::StatusOr<int> OldestSuited(const Migration& migration);
 
 // Applies what the database lacks, component by component in this order, each
-// migration in a transaction of its own, all under one advisory lock: any number
-// of processes may call it at once. Fails when an applied file has changed.
-// Returns "component/NNNN_name" of what was applied. Not on a standby.
+// migration in a transaction of its own, all under one advisory lock: any
+// number of processes may call it at once. Fails when an applied file has
+// changed. Returns "component/NNNN_name" of what was applied. Not on a standby.
 absl::StatusOr<std::vector<std::string>> Migrate(
     Session* session, const std::vector<Component>& components);
 
 // OK when this binary and the database suit each other: every migration of the
-// binary is applied and unchanged, and none applied after them by a newer binary
-// asks for more. FAILED_PRECONDITION says what to do otherwise.
+// binary is applied and unchanged, and none applied after them by a newer
+// binary asks for more. FAILED_PRECONDITION says what to do otherwise.
 absl::Status CheckSchema(Session* session,
                          const std::vector<Component>& components);
 

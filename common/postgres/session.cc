@@ -76,9 +76,7 @@ bool TakeRow(absl::string_view data, Session::Row* row) {
 }
 
 struct ConninfoDeleter {
-  void operator()(PQconninfoOption* options) const {
-    PQconninfoFree(options);
-  }
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
 using Conninfo = std::unique_ptr<PQconninfoOption, ConninfoDeleter>;
 
@@ -139,9 +137,9 @@ absl::Time Result::Time(int row, int column) const {
 
 Session::Session(std::unique_ptr<soci::session> soci)
     : soci_(std::move(soci)),
-      connection_(static_cast<soci::postgresql_session_backend*>(
-                      soci_->get_backend())
-                      ->conn_) {
+      connection_(
+          static_cast<soci::postgresql_session_backend*>(soci_->get_backend())
+              ->conn_) {
   PQsetNoticeReceiver(connection_, &IgnoreNotice, nullptr);
   PQsetnonblocking(connection_, 1);
 }
@@ -170,8 +168,7 @@ absl::Status Session::Setup(const SessionOptions& options) {
       "SET timezone = 'UTC'; SET client_encoding = 'UTF8';"
       "SET idle_in_transaction_session_timeout = ",
       absl::ToInt64Milliseconds(options.idle_in_transaction_timeout),
-      "; SET lock_timeout = ",
-      absl::ToInt64Milliseconds(options.lock_timeout));
+      "; SET lock_timeout = ", absl::ToInt64Milliseconds(options.lock_timeout));
   return Execute(script, absl::Now() + absl::Seconds(5));
 }
 
@@ -412,9 +409,8 @@ absl::Status Session::CopyOut(absl::string_view query,
     char* data = nullptr;
     const int size = PQgetCopyData(connection_, &data, /*async=*/1);
     if (size > 0) {
-      const bool whole =
-          TakeRow({data, static_cast<size_t>(size)}, &row) &&
-          (row.empty() || visit(row));
+      const bool whole = TakeRow({data, static_cast<size_t>(size)}, &row) &&
+                         (row.empty() || visit(row));
       PQfreemem(data);
       if (!whole) return Break("copy");
     } else if (size == 0) {

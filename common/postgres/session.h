@@ -108,8 +108,9 @@ class Session {
   // Gives up the transaction, if there is one. A failure breaks the session.
   void Rollback(absl::Time deadline);
 
-  // COPY (query) TO STDOUT in binary form. `visit` gets the columns of a row, NULL
-  // as absent; they live during the call; false stops and breaks the session.
+  // COPY (query) TO STDOUT in binary form. `visit` gets the columns of a row,
+  // NULL as absent; they live during the call; false stops and breaks the
+  // session.
   using Row = std::vector<absl::optional<absl::string_view>>;
   absl::Status CopyOut(absl::string_view query,
                        absl::FunctionRef<bool(const Row&)> visit,
@@ -156,7 +157,8 @@ class Session {
   std::vector<Expected> expected_;
 };
 
-// `conninfo` with the keywords of `options` and our time-outs where it sets none.
+// `conninfo` with the keywords of `options` and our time-outs where it sets
+// none.
 absl::StatusOr<std::string> CompleteConninfo(const SessionOptions& options);
 
 // `conninfo` with other values for some keywords: for tests and tools.

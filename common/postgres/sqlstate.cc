@@ -20,8 +20,8 @@ struct Rule {
 // https://www.postgresql.org/docs/15/errcodes-appendix.html
 constexpr Rule kRules[] = {
     {"", absl::StatusCode::kInternal},
-    {"08", absl::StatusCode::kUnavailable},     // connection exception
-    {"08007", absl::StatusCode::kUnknown},      // transaction resolution unknown
+    {"08", absl::StatusCode::kUnavailable},  // connection exception
+    {"08007", absl::StatusCode::kUnknown},   // transaction resolution unknown
     {"25006", absl::StatusCode::kUnavailable},  // read-only: a standby
     {"25P03", absl::StatusCode::kUnavailable},  // idle in transaction
     {"28", absl::StatusCode::kUnavailable},     // authorization
@@ -34,7 +34,7 @@ constexpr Rule kRules[] = {
     {"55P03", absl::StatusCode::kUnavailable},  // lock not available
     {"57", absl::StatusCode::kUnavailable},     // operator intervention
     {"57014", absl::StatusCode::kDeadlineExceeded},  // query canceled
-    {"58", absl::StatusCode::kUnavailable},     // system error: disk, I/O
+    {"58", absl::StatusCode::kUnavailable},          // system error: disk, I/O
 };
 
 std::string Payload(const absl::Status& status, absl::string_view key) {

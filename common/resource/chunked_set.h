@@ -31,8 +31,8 @@ class ChunkedSet {
 
   size_t size() const { return size_; }
 
-  // Calls `visit(entry)` for each entry not less than `from`, in order, until it
-  // returns false.
+  // Calls `visit(entry)` for each entry not less than `from`, in order, until
+  // it returns false.
   template <class Key, class Visit>
   void ScanFrom(const Key& from, Visit&& visit) const {
     auto chunk = ChunkOf(from);
@@ -47,7 +47,8 @@ class ChunkedSet {
     }
   }
 
-  // The entry equal to `key`, or null. It lives as long as this value or a copy.
+  // The entry equal to `key`, or null. It lives as long as this value or a
+  // copy.
   template <class Key>
   const Entry* Find(const Key& key) const {
     auto chunk = ChunkOf(key);

@@ -207,8 +207,9 @@ class CallerNode final : public Node {
 
 // Which text fields of a message are searched, and which messages below it.
 struct Searched {
+  const FieldDescriptor* field = nullptr;  // where it stands; null at the top
   std::vector<const FieldDescriptor*> texts;
-  std::vector<std::pair<const FieldDescriptor*, Searched>> messages;
+  std::vector<Searched> messages;
 };
 
 constexpr size_t kMaxSearchDepth = 8;
@@ -231,7 +232,8 @@ Searched FindSearched(const Descriptor& type, const FieldAccess& access,
       Searched below =
           FindSearched(*field->message_type(), access, path, budget);
       if (!below.texts.empty() || !below.messages.empty()) {
-        searched.messages.emplace_back(field, std::move(below));
+        below.field = field;
+        searched.messages.push_back(std::move(below));
       }
     }
     path->pop_back();
@@ -270,7 +272,8 @@ class WordNode final : public Node {
         if (InText(TextAt(message, *field, i, &scratch))) return true;
       }
     }
-    for (const auto& [field, below] : searched.messages) {
+    for (const Searched& below : searched.messages) {
+      const FieldDescriptor* field = below.field;
       if (!field->is_repeated()) {
         if (reflection->HasField(message, field) &&
             In(reflection->GetMessage(message, field), below)) {

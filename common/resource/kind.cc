@@ -48,9 +48,9 @@ std::string SnakeCase(absl::string_view camel) {
 
 const FieldDescriptor* Timestamp(const Descriptor* type, const char* name) {
   const FieldDescriptor* field = type->FindFieldByName(name);
-  const bool fits = field != nullptr && field->message_type() != nullptr &&
-                    field->message_type()->full_name() ==
-                        "google.protobuf.Timestamp";
+  const bool fits =
+      field != nullptr && field->message_type() != nullptr &&
+      field->message_type()->full_name() == "google.protobuf.Timestamp";
   return fits ? field : nullptr;
 }
 

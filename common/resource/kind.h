@@ -104,7 +104,7 @@ struct Kind {
   // The message's name in snake_case, management_system: the request field that
   // holds it; the id field is management_system_id.
   std::string singular;
-  std::string table;       // certificates: collection in snake_case
+  std::string table;             // certificates: collection in snake_case
   const Kind* parent = nullptr;  // the kind that nests this one, if any
 
   const google::protobuf::FieldDescriptor* name_field = nullptr;

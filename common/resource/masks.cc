@@ -120,8 +120,9 @@ bool IsEmpty(const Message& message) {
 // One update. `target` begins as a copy of the present resource.
 class Update {
  public:
-  Update(Message* target, const Message& incoming, const FieldAccess& access)
-      : target_(target), incoming_(incoming), access_(access) {}
+  Update(Message* target, const Message& incoming, const FieldAccess& access,
+         absl::string_view path)
+      : target_(target), incoming_(incoming), access_(access), root_(path) {}
 
   void Run(const FieldMask* mask) {
     if (mask == nullptr || mask->paths().empty()) {
@@ -153,12 +154,13 @@ class Update {
   Message* const target_;
   const Message& incoming_;
   const FieldAccess& access_;
+  const absl::string_view root_;
   FieldPath path_;  // of the message that is worked on
   status::Violations violations_;
 };
 
 std::string Update::PathText() const {
-  std::string text;
+  std::string text(root_);
   for (const FieldDescriptor* field : path_) {
     absl::StrAppend(&text, text.empty() ? "" : ".", field->name());
   }
@@ -185,9 +187,7 @@ void Update::Replace(const FieldDescriptor* field, const Message& source,
   if (PassedOver(*field)) return;
   path_.push_back(field);
   const bool immutable = RulesOf(*field).immutable;
-  if (!access_.Knows(path_)) {
-    // Stays as it is.
-  } else if (immutable && !named && !IsSet(source, field)) {
+  if (!access_.Knows(path_) || (immutable && !named && !IsSet(source, field))) {
     // Stays as it is.
   } else if (immutable) {
     if (!SameField(field, source, *target)) {
@@ -298,10 +298,10 @@ void ClearOutputOnly(Message* resource) {
 
 absl::StatusOr<std::unique_ptr<Message>> ApplyUpdate(
     const Message& current, const Message& incoming, const FieldMask* mask,
-    const FieldAccess& access) {
+    const FieldAccess& access, absl::string_view path) {
   std::unique_ptr<Message> target(current.New());
   target->CopyFrom(current);
-  Update update(target.get(), incoming, access);
+  Update update(target.get(), incoming, access, path);
   update.Run(mask);
   absl::Status status = update.ToStatus();
   if (!status.ok()) return status;

@@ -28,12 +28,13 @@ void ClearOutputOnly(google::protobuf::Message* resource);
 //
 // INVALID_ARGUMENT names the paths that are unknown, and the immutable fields
 // that would change (with `*` or without a mask, one left empty keeps its
-// value). The result still has to pass CheckResource.
+// value); `path` is where `incoming` stands in the request. The result still
+// has to pass CheckResource.
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ApplyUpdate(
     const google::protobuf::Message& current,
     const google::protobuf::Message& incoming,
     const google::protobuf::FieldMask* mask,
-    const FieldAccess& access = FieldAccess());
+    const FieldAccess& access = FieldAccess(), absl::string_view path = "");
 
 // Which fields of an answer a client wants. Immutable, thread-safe.
 class ReadMask {

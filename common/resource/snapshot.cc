@@ -139,8 +139,8 @@ ItemPtr Snapshot::Share(absl::string_view name) const {
 
 void Snapshot::Scan(const Kind& kind, absl::string_view from,
                     absl::FunctionRef<bool(const Item&)> visit) const {
-  items_[Slot(kind)].ScanFrom(from,
-                              [&](const ItemPtr& item) { return visit(*item); });
+  items_[Slot(kind)].ScanFrom(
+      from, [&](const ItemPtr& item) { return visit(*item); });
 }
 
 size_t Snapshot::Count(const Kind& kind) const {
@@ -151,17 +151,16 @@ void Snapshot::Lookup(IndexKey from, int64_t until,
                       absl::FunctionRef<bool(const Item&)> visit) const {
   index_.ScanFrom(from, [&](const IndexEntry& entry) {
     if (entry.key.group != from.group || entry.key.order > until) return false;
-    const ItemPtr* item = items_[Slot(*entry.kind)].Find(
-        absl::string_view(*entry.name));
+    const ItemPtr* item =
+        items_[Slot(*entry.kind)].Find(absl::string_view(*entry.name));
     return (*item)->deleted() || visit(**item);
   });
 }
 
 void Snapshot::Referrers(absl::string_view name,
                          absl::FunctionRef<bool(const Item&)> visit) const {
-  Lookup(ReferenceKey(name), kLast, [&](const Item& item) {
-    return !Holds(item, name) || visit(item);
-  });
+  Lookup(ReferenceKey(name), kLast,
+         [&](const Item& item) { return !Holds(item, name) || visit(item); });
 }
 
 absl::Time Snapshot::next_change() const {

@@ -128,7 +128,8 @@ class SnapshotBuilder {
   // What has been built so far; changes as building goes on.
   const Snapshot& view() const { return snapshot_; }
 
-  // Puts an item in the place of the one of its name; returns that one, or null.
+  // Puts an item in the place of the one of its name; returns that one, or
+  // null.
   ItemPtr Put(ItemPtr item);
   // Takes an item out (undoing a create, or a record that is purged).
   void Remove(absl::string_view name);

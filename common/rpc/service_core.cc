@@ -11,6 +11,7 @@
 #include "common/rpc/log.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/stream_call.h"
+#include "common/rpc/text_bytes.h"
 #include "common/status/status.h"
 
 namespace transparency::rpc {
@@ -222,11 +223,12 @@ absl::Status GenericService::Core::ReadRequest(
     const grpc::ByteBuffer& bytes, google::protobuf::Message* message) const {
   if (absl::Status size = CheckSize(bytes); !size.ok()) return size;
   if (!Parse(bytes, message)) {
-    return status::Refuse(absl::StatusCode::kInvalidArgument,
-                          "MALFORMED_REQUEST",
-                          absl::StrCat("the request's bytes are not a ",
-                                       message->GetDescriptor()->full_name(),
-                                       ", or hold text that is not UTF-8"));
+    const auto& type = *message->GetDescriptor();
+    const std::string text = TextNotUtf8(ToString(bytes), type);
+    if (!text.empty()) return status::InvalidField(text, "is not UTF-8");
+    return status::Refuse(
+        absl::StatusCode::kInvalidArgument, "MALFORMED_REQUEST",
+        absl::StrCat("the request's bytes are not a ", type.full_name()));
   }
   return options_.check_request ? options_.check_request(*message)
                                 : absl::OkStatus();

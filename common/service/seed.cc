@@ -83,9 +83,8 @@ class Sender {
     if (!token_.empty()) {
       context.AddMetadata("authorization", absl::StrCat("Bearer ", token_));
     }
-    const std::string path =
-        absl::StrCat("/", line.method->service()->full_name(), "/",
-                     line.method->name());
+    const std::string path = absl::StrCat(
+        "/", line.method->service()->full_name(), "/", line.method->name());
     grpc::ByteBuffer request =
         rpc::ToByteBuffer(line.request->SerializeAsString());
     grpc::ByteBuffer answer;
@@ -105,8 +104,8 @@ class Sender {
   const std::string token_;
 };
 
-absl::Status SeedFile(const std::string& proto_service,
-                      const std::string& file, Sender* sender) {
+absl::Status SeedFile(const std::string& proto_service, const std::string& file,
+                      Sender* sender) {
   std::ifstream in(file);
   if (!in) return absl::NotFoundError(absl::StrCat("cannot read ", file));
   int number = 0;
@@ -124,8 +123,8 @@ absl::Status SeedFile(const std::string& proto_service,
     } else if (sent.ok()) {
       ++created;
     } else {
-      return absl::Status(sent.code(), absl::StrCat(file, ":", number, ": ",
-                                                    sent.message()));
+      return absl::Status(
+          sent.code(), absl::StrCat(file, ":", number, ": ", sent.message()));
     }
   }
   std::cout << file << ": " << created << " created, " << present

@@ -9,7 +9,8 @@
 namespace transparency::service {
 
 struct SeedOptions {
-  // Whose methods the lines name: "transparency.certification.v1.CertificationService".
+  // Whose methods the lines name:
+  // "transparency.certification.v1.CertificationService".
   std::string proto_service;
   std::string target;  // host:port of a running service or gateway
   std::string token;   // bearer token; empty: as the public
@@ -17,10 +18,10 @@ struct SeedOptions {
 
 // Sends the facts of `files` to a running service through its API. Each line of
 // a file is {"method": "CreateScheme", "request": {...}}, the request in proto3
-// JSON; empty lines and lines that begin with # are passed over. A resource that
-// is there already is left as it is, and so is one whose state does not allow a
-// step (any more). Prints a line per file; stops at the first
-// refusal with its place and the service's own words.
+// JSON; empty lines and lines that begin with # are passed over. A resource
+// that is there already is left as it is, and so is one whose state does not
+// allow a step (any more). Prints a line per file; stops at the first refusal
+// with its place and the service's own words.
 absl::Status Seed(const SeedOptions& options,
                   const std::vector<std::string>& files);
 

@@ -13,14 +13,10 @@
 #include "common/journal/check.h"
 #include "common/journal/clock.h"
 #include "common/journal/replica.h"
-#include "common/methods/fresh_reads.h"
 #include "common/postgres/session.h"
-#include "common/resource/request_check.h"
-#include "common/rpc/embedded_descriptors.h"
-#include "common/server/process.h"
 #include "common/server/program.h"
+#include "common/service/replica_process.h"
 #include "common/service/seed.h"
-#include "schema/journal_schema.h"
 
 ABSL_FLAG(std::string, database, "",
           "conninfo or URI of the service's own database, as libpq reads it: "
@@ -35,10 +31,6 @@ ABSL_FLAG(std::string, token_file, "",
 namespace transparency::service {
 namespace {
 
-std::vector<postgres::Component> Schema(const Service& service) {
-  return {schema::Journal(), service.schema};
-}
-
 absl::StatusOr<std::unique_ptr<postgres::Session>> Connect() {
   postgres::SessionOptions options;
   options.conninfo = absl::GetFlag(FLAGS_database);
@@ -48,56 +40,20 @@ absl::StatusOr<std::unique_ptr<postgres::Session>> Connect() {
   return postgres::Session::Connect(options);
 }
 
-absl::Status CheckSchema(const Service& service) {
-  auto session = Connect();
-  if (!session.ok()) return session.status();
-  return postgres::CheckSchema(session->get(), Schema(service));
-}
-
 absl::Status Serve(const Service& service) {
-  resource::Catalogue catalogue;
-  absl::Status status = service.add_kinds(&catalogue);
-  if (!status.ok()) return status;
   journal::DatabaseClock clock;
-  std::unique_ptr<journal::Replica> replica;
-
-  server::ProcessOptions options = server::OptionsFromFlags();
-  options.descriptor_set = EmbeddedDescriptorSet();
-  options.service.domain = absl::StrCat(service.name, ".transparency");
-  options.service.check_request = [](google::protobuf::Message& request) {
-    return resource::CheckRequest(&request);
-  };
-  options.service.admission = [&](const std::shared_ptr<rpc::Call>& call,
-                                  std::function<void(absl::Status)> resume) {
-    return methods::AwaitMinRevision(service.name, &replica->store(), call,
-                                     std::move(resume));
-  };
-  server::Process process(std::move(options));
-
-  journal::ReplicaOptions replica_options;
-  replica_options.conninfo = absl::GetFlag(FLAGS_database);
-  replica_options.store.max_staleness = absl::GetFlag(FLAGS_max_staleness);
-  replica_options.follower.on_serving_change = [&](bool serving) {
-    process.health().Set("", serving);
-    process.health().Set(service.proto_service, serving);
-  };
-  replica = std::make_unique<journal::Replica>(
-      std::move(replica_options), &catalogue, &clock, &process.registry());
-
-  status = service.add_methods(&catalogue, &replica->store(),
-                               &replica->writer(), &process.methods());
-  if (!status.ok()) return status;
-
-  process.Add("schema", [&service] { return CheckSchema(service); }, nullptr);
-  process.Add("replica", [&] { return replica->Start(); },
-              [&] { replica->Stop(); });
-  return process.Run();
+  journal::ReplicaOptions options;
+  options.conninfo = absl::GetFlag(FLAGS_database);
+  options.store.max_staleness = absl::GetFlag(FLAGS_max_staleness);
+  auto replica = ReplicaProcess::Make(service, server::OptionsFromFlags(),
+                                      std::move(options), &clock);
+  return replica.ok() ? (*replica)->Run() : replica.status();
 }
 
 absl::Status Migrate(const Service& service) {
   auto session = Connect();
   if (!session.ok()) return session.status();
-  auto applied = postgres::Migrate(session->get(), Schema(service));
+  auto applied = postgres::Migrate(session->get(), SchemaOf(service));
   if (!applied.ok()) return applied.status();
   std::cout << (applied->empty()
                     ? "the schema is up to date"

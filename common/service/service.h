@@ -16,7 +16,7 @@ namespace transparency::service {
 
 // What tells one service of facts from another: all that its main() says.
 struct Service {
-  std::string name;     // "certification": of packages, revisions, error domains
+  std::string name;  // "certification": of packages, revisions, error domains
   std::string summary;  // one sentence for --help
   // "transparency.certification.v1.CertificationService"
   std::string proto_service;

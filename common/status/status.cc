@@ -70,14 +70,14 @@ absl::Status StepNotAllowed(absl::string_view type, absl::string_view name,
                             const std::vector<std::string>& allowed_steps) {
   const std::string allowed =
       allowed_steps.empty() ? "none" : absl::StrJoin(allowed_steps, ", ");
-  absl::Status status = Precondition(
-      "STEP_NOT_ALLOWED", name,
-      absl::StrCat(name, " is ", state, ", which does not allow ", step,
-                   "; allowed steps: ", allowed, "."),
-      {{"resource", std::string(name)},
-       {"step", std::string(step)},
-       {"state", std::string(state)},
-       {"allowedSteps", allowed}});
+  absl::Status status =
+      Precondition("STEP_NOT_ALLOWED", name,
+                   absl::StrCat(name, " is ", state, ", which does not allow ",
+                                step, "; allowed steps: ", allowed, "."),
+                   {{"resource", std::string(name)},
+                    {"step", std::string(step)},
+                    {"state", std::string(state)},
+                    {"allowedSteps", allowed}});
   AddResource(&status, type, name, absl::StrCat("Its state is ", state, "."));
   return status;
 }
@@ -113,9 +113,9 @@ absl::Status RetryLater(absl::StatusCode code, absl::string_view reason,
   absl::Status status = Refuse(code, reason, message);
   google::rpc::RetryInfo info;
   info.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));
-  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(
-      absl::ToInt64Nanoseconds(delay -
-                               absl::Seconds(absl::ToInt64Seconds(delay)))));
+  info.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(
+          delay - absl::Seconds(absl::ToInt64Seconds(delay)))));
   AddDetail(&status, info);
   return status;
 }
@@ -128,13 +128,11 @@ void Violations::Add(absl::string_view field, absl::string_view description) {
 
 absl::Status Violations::ToStatus() const {
   if (count_ == 0) return absl::OkStatus();
-  std::string message =
-      absl::StrCat(first_[0].first, ": ", first_[0].second);
+  std::string message = absl::StrCat(first_[0].first, ": ", first_[0].second);
   if (count_ > 1) absl::StrAppend(&message, " (and ", count_ - 1, " more)");
-  absl::Status status = Refuse(absl::StatusCode::kInvalidArgument,
-                               "INVALID_FIELDS", message,
-                               {{"field", first_[0].first},
-                                {"violations", absl::StrCat(count_)}});
+  absl::Status status = Refuse(
+      absl::StatusCode::kInvalidArgument, "INVALID_FIELDS", message,
+      {{"field", first_[0].first}, {"violations", absl::StrCat(count_)}});
   google::rpc::BadRequest bad;
   for (const auto& [field, description] : first_) {
     auto* violation = bad.add_field_violations();

@@ -9,8 +9,8 @@
 namespace transparency::gateway {
 namespace {
 
-// Longest time an owner gets, and what is kept back of the caller's time so that
-// a partial answer still reaches it.
+// Longest time an owner gets, and what is kept back of the caller's time so
+// that a partial answer still reaches it.
 constexpr absl::Duration kOwnerTime = absl::Seconds(5);
 constexpr double kShareOfOwner = 0.9;
 
@@ -96,9 +96,8 @@ void Gathering::Settle(const std::string& owner, const UnaryReply& reply,
     const bool taken = reply.status.ok() && take(reply.message);
     if (!taken) {
       absl::MutexLock lock(&mutex_);
-      Fail(owner, reply.status.ok()
-                      ? absl::InternalError("unreadable answer")
-                      : reply.status);
+      Fail(owner, reply.status.ok() ? absl::InternalError("unreadable answer")
+                                    : reply.status);
     }
   }
   Launch();

@@ -20,8 +20,9 @@
 namespace transparency::gateway {
 
 // The calls to owners that one aggregated call makes, at the same time or one
-// after another. Each owner answers within its own deadline inside the caller's;
-// a caller that goes away cancels them all. Thread-safe; kept by its calls.
+// after another. Each owner answers within its own deadline inside the
+// caller's; a caller that goes away cancels them all. Thread-safe; kept by its
+// calls.
 class Gathering : public std::enable_shared_from_this<Gathering> {
  public:
   // `all_done` runs once, when no call is under way any more; `invoker`

@@ -38,8 +38,8 @@ constexpr int kFreeTimesListed = 3;
 constexpr int kVisitSeconds = 3600;
 
 std::string FullName(absl::string_view owner, absl::string_view name) {
-  return absl::StrCat("//", owner, ".transparency",
-                      name.empty() ? "" : "/", name);
+  return absl::StrCat("//", owner, ".transparency", name.empty() ? "" : "/",
+                      name);
 }
 
 std::string IsoDay(absl::CivilDay day) { return absl::FormatCivilTime(day); }
@@ -176,8 +176,8 @@ absl::StatusOr<std::string> Finish(const GetOverviewRequest& request,
                                    Overview* overview) {
   if (!gathering.refusal().ok()) return gathering.refusal();
   const auto& unreachable = gathering.unreachable();
-  if (!unreachable.empty() && (!request.return_partial_success() ||
-                               unreachable.size() == asked)) {
+  if (!unreachable.empty() &&
+      (!request.return_partial_success() || unreachable.size() == asked)) {
     return Unreachable(absl::StrJoin(
         unreachable, ", ", [](std::string* out, const auto& owner) {
           absl::StrAppend(out, owner.first, "-service");
@@ -192,8 +192,7 @@ absl::Status Start(const Owners* owners, Invoker* invoker,
                    std::shared_ptr<rpc::Call> call,
                    std::shared_ptr<const GetOverviewRequest> request,
                    rpc::UnaryDone done) {
-  absl::CivilDay as_of =
-      absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
+  absl::CivilDay as_of = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
   if (request->has_as_of()) {
     if (!resource::IsCompleteDate(request->as_of())) {
       return status::InvalidField("as_of",

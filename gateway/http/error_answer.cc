@@ -33,9 +33,32 @@ int Rank(absl::string_view url) {
   return 2;
 }
 
+// What a status means that a library made on the way, without details.
+absl::string_view ReasonOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return "OWNER_UNREACHABLE";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "DEADLINE_PASSED";
+    case absl::StatusCode::kCancelled:
+      return "CALL_CANCELLED";
+    case absl::StatusCode::kUnimplemented:
+      return "METHOD_UNKNOWN";
+    default:
+      return "";
+  }
+}
+
 std::vector<std::pair<std::string, std::string>> DetailsOf(
     const absl::Status& status) {
   std::vector<std::pair<std::string, std::string>> details;
+  const absl::string_view reason = ReasonOf(status.code());
+  if (!reason.empty() && status::Reason(status).empty()) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(std::string(reason));
+    details.emplace_back(UrlOf(*google::rpc::ErrorInfo::descriptor()),
+                         info.SerializeAsString());
+  }
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& bytes) {
     details.emplace_back(url, std::string(bytes));
   });

@@ -55,9 +55,9 @@ void Traffic::OnFinished(const Finished& finished) {
   Series& series = Of(finished.rpc, finished.http_status);
   series.requests->Increment();
   series.seconds->Observe(absl::ToDoubleSeconds(finished.latency));
-  const bool read =
-      finished.http_method == "GET" || finished.http_method == "HEAD" ||
-      finished.http_method == "OPTIONS";
+  const bool read = finished.http_method == "GET" ||
+                    finished.http_method == "HEAD" ||
+                    finished.http_method == "OPTIONS";
   if (read && finished.http_status < kServerError) return;
   rpc::LogLine(finished.http_status < kServerError ? spdlog::level::info
                                                    : spdlog::level::warn,

@@ -15,8 +15,8 @@
 namespace transparency::gateway::http {
 
 // Counts and logs what the HTTP port serves: requests and latencies by method
-// and HTTP status, connections, cut-offs. A line for what went wrong on our side
-// and for what may have changed something; none for a successful read.
+// and HTTP status, connections, cut-offs. A line for what went wrong on our
+// side and for what may have changed something; none for a successful read.
 // Thread-safe.
 class Traffic : public Observer {
  public:
@@ -40,8 +40,7 @@ class Traffic : public Observer {
   prometheus::Gauge& connections_;
 
   absl::Mutex mutex_;
-  std::map<std::pair<std::string, int>, Series> series_
-      ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, int>, Series> series_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace transparency::gateway::http

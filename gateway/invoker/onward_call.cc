@@ -38,8 +38,8 @@ OnwardCall::OnwardCall(Owner* owner, const rpc::Metadata& headers,
 }
 
 rpc::Metadata OnwardCall::AnswerHeaders() {
-  answered_ = true;
   rpc::Metadata headers = Copy(context_.GetServerInitialMetadata());
+  answered_ = !headers.empty();
   for (const auto& [key, value] : headers) {
     if (key == "x-revision") {
       owner_->seen.Learn(owner_->name, value, told_revision_);

@@ -146,8 +146,7 @@ rpc::Metadata OnwardHeaders(const rpc::Metadata& headers,
 absl::Status Unreachable(absl::string_view owners) {
   return status::RetryLater(
       absl::StatusCode::kUnavailable, "OWNER_UNREACHABLE",
-      absl::StrCat("Cannot be reached at the moment: ", owners,
-                   ". Try again."),
+      absl::StrCat("Cannot be reached at the moment: ", owners, ". Try again."),
       kRetryDelay);
 }
 

@@ -26,7 +26,9 @@ class Gate {
     return false;
   }
   // True when the hold is to be let go of now.
-  bool Leave() { return state_.fetch_sub(kEntrant) == kEntrant + kClosed && First(); }
+  bool Leave() {
+    return state_.fetch_sub(kEntrant) == kEntrant + kClosed && First();
+  }
   bool Close() { return state_.fetch_or(kClosed) == 0 && First(); }
 
  private:
@@ -40,10 +42,10 @@ class Gate {
 
 // One call: the server's handler towards the client and the reactor towards the
 // owner. Keeps itself until the owner's side is over.
-class PassedCall : public rpc::StreamHandler,
-                   public grpc::ClientBidiReactor<grpc::ByteBuffer,
-                                                  grpc::ByteBuffer>,
-                   public std::enable_shared_from_this<PassedCall> {
+class PassedCall
+    : public rpc::StreamHandler,
+      public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+      public std::enable_shared_from_this<PassedCall> {
  public:
   PassedCall(Owner* owner, std::shared_ptr<rpc::Stream> stream)
       : client_(std::move(stream)),

@@ -130,7 +130,8 @@ TEST_F(PassThroughTest, CarriesTheDeadlineAsWhatRemains) {
 TEST_F(PassThroughTest, ACancelledCallIsCancelledAtTheOwner) {
   absl::Notification begun;
   absl::Notification cancelled;
-  owner_.wait = [&](std::shared_ptr<rpc::Call> call, auto, rpc::UnaryDone done) {
+  owner_.wait = [&](std::shared_ptr<rpc::Call> call, auto,
+                    rpc::UnaryDone done) {
     call->OnAbandoned([&, done] {
       cancelled.Notify();
       done(absl::CancelledError());
@@ -215,7 +216,8 @@ TEST_F(PassThroughTest, AClientThatLeavesAConversationLeavesTheOwnerToo) {
       owner_.chat_abandoned.WaitForNotificationWithTimeout(absl::Seconds(20)));
 }
 
-// Many megabytes would pile up in the gateway if it read faster than its client.
+// Many megabytes would pile up in the gateway if it read faster than its
+// client.
 TEST_F(PassThroughTest, ReadsTheOwnerNoFasterThanTheClientReads) {
   std::atomic<int> written{0};
   class Flood : public std::enable_shared_from_this<Flood> {
@@ -261,8 +263,8 @@ TEST_F(PassThroughTest, ReadsTheOwnerNoFasterThanTheClientReads) {
 TEST_F(PassThroughTest, RefusesWhatNobodyOwns) {
   Stub();
   grpc::GenericStub stub(channel_);
-  for (const char* method :
-       {"/transparency.nobody.v1.X/Y", "/elsewhere.v1.X/Y", "/x", "/transparency.rpc"}) {
+  for (const char* method : {"/transparency.nobody.v1.X/Y", "/elsewhere.v1.X/Y",
+                             "/x", "/transparency.rpc"}) {
     grpc::ClientContext context;
     grpc::ByteBuffer request = rpc::ToByteBuffer("");
     grpc::ByteBuffer answer;
@@ -295,13 +297,13 @@ TEST_F(PassThroughTest, TheInvokerCallsOwnersToo) {
   OwnerInvoker invoker(&owners_, channel_);
   absl::Notification done;
   UnaryReply reply;
-  auto handle = invoker.Unary(
-      "/transparency.rpc.trial.TrialService/Echo", {{"x-request-id", "r1"}},
-      absl::Now() + absl::Seconds(20), MakeText("hello").SerializeAsString(),
-      [&](UnaryReply got) {
-        reply = std::move(got);
-        done.Notify();
-      });
+  auto handle =
+      invoker.Unary("/transparency.rpc.trial.TrialService/Echo",
+                    {{"x-request-id", "r1"}}, absl::Now() + absl::Seconds(20),
+                    MakeText("hello").SerializeAsString(), [&](UnaryReply got) {
+                      reply = std::move(got);
+                      done.Notify();
+                    });
   done.WaitForNotification();
   ASSERT_TRUE(reply.status.ok()) << reply.status;
   Text answer;

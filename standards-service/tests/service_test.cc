@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/service/testing/running_service.h"
 #include "common/status/status.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
-#include "standards-service/tests/running_service.h"
+#include "standards-service/service/definition.h"
 #include "transparency/standards/v1/standards_service.pb.h"
 
 namespace transparency::standards {
 namespace {
+
+using transparency::service::Parse;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -21,16 +24,13 @@ using v1::Membership;
 using v1::Organization;
 using v1::Publication;
 
-template <class T>
-T Parse(const std::string& text) {
-  T message;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message))
-      << text;
-  return message;
-}
-
-class StandardsServiceTest : public RunningService {
+class StandardsServiceTest : public transparency::service::RunningServiceTest {
  protected:
+  StandardsServiceTest()
+      : RunningServiceTest(service::Definition(),
+                           absl::FromCivil(absl::CivilSecond(2026, 3, 10, 12),
+                                           absl::UTCTimeZone())) {}
+
   absl::StatusOr<Organization> CreateOrganization(
       const std::string& id, const std::string& fields = "") {
     return StaffCall<Organization>(
@@ -129,7 +129,7 @@ TEST_F(StandardsServiceTest, MembershipGoesThroughItsStepsWithTheClock) {
   ASSERT_TRUE(accepted.ok()) << accepted.status();
   EXPECT_EQ(accepted->state(), Membership::APPLIED);
 
-  clock_.Set(
+  clock().Set(
       absl::FromCivil(absl::CivilSecond(2026, 4, 1), absl::UTCTimeZone()));
   const auto active = GetMembership(applied->name());
   ASSERT_TRUE(active.ok()) << active.status();

@@ -19,7 +19,7 @@ def generate_stubs(directory):
         "api/annotations.proto", "api/client.proto", "api/field_behavior.proto", "api/http.proto",
         "api/launch_stage.proto", "api/resource.proto", "api/field_info.proto", "rpc/status.proto",
         "rpc/error_details.proto", "rpc/code.proto", "type/date.proto", "type/money.proto",
-        "type/dayofweek.proto", "type/timeofday.proto", "type/interval.proto")]
+        "type/datetime.proto", "type/dayofweek.proto", "type/timeofday.proto", "type/interval.proto")]
     subprocess.run(["protoc", f"-I{suite_module.ROOT / 'protos'}", f"-I{google}",
                     f"--python_out={directory}", f"--grpc_python_out={directory}",
                     "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin", *own, *imported], check=True)

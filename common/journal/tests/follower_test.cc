@@ -195,8 +195,8 @@ TEST_F(FollowerTest, IsStaleOnceItsLastProofIsTooOld) {
       });
   EXPECT_TRUE(replica.store().Fresh().ok());
   gate.Close();
-  EXPECT_TRUE(TestReplica::Eventually(
-      [&] { return !replica.store().Fresh().ok(); }));
+  EXPECT_TRUE(
+      TestReplica::Eventually([&] { return !replica.store().Fresh().ok(); }));
   const absl::Status stale = replica.store().Fresh();
   EXPECT_EQ(stale.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status::Reason(stale), "STALE");
@@ -230,19 +230,17 @@ TEST_P(CommitTest, AnswersTruthfullyWhenTheConnectionIsCutAtCommit) {
   ExpectSound();
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cuts, CommitTest,
-    testing::Values(CommitCase{Gate::Cut::kBefore, false},
-                    CommitCase{Gate::Cut::kBefore, true},
-                    CommitCase{Gate::Cut::kAfter, false},
-                    CommitCase{Gate::Cut::kAfter, true}));
+INSTANTIATE_TEST_SUITE_P(Cuts, CommitTest,
+                         testing::Values(CommitCase{Gate::Cut::kBefore, false},
+                                         CommitCase{Gate::Cut::kBefore, true},
+                                         CommitCase{Gate::Cut::kAfter, false},
+                                         CommitCase{Gate::Cut::kAfter, true}));
 
 TEST_F(FollowerTest, AnOutcomeThatCannotBeLearntIsUnknown) {
   Gate gate;
-  TestReplica& replica =
-      NewReplicaAt(gate.Through(database_.conninfo()), [](auto* options) {
-        options->writer.max_batch_time = absl::Seconds(2);
-      });
+  TestReplica& replica = NewReplicaAt(
+      gate.Through(database_.conninfo()),
+      [](auto* options) { options->writer.max_batch_time = absl::Seconds(2); });
   gate.CutAtCommit(Gate::Cut::kAfter, /*close=*/true);
   auto result = replica.Put(MakeWidget("a", "1"), kCreated, RequestId(1));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kUnknown);
@@ -266,9 +264,8 @@ TEST_F(FollowerTest, WhatWaitsBehindALostCommitIsRefusedPromptly) {
         options->writer.max_batch_time = absl::Seconds(20);
       });
   gate.CutAtCommit(Gate::Cut::kBefore, /*close=*/true);
-  std::thread lost([&] {
-    EXPECT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok());
-  });
+  std::thread lost(
+      [&] { EXPECT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok()); });
   ASSERT_TRUE(TestReplica::Eventually([&] { return gate.cuts() == 1; }));
   auto refused = replica.Put(MakeWidget("b", "2"), kCreated);
   EXPECT_EQ(status::Reason(refused.status()), "STORAGE_UNAVAILABLE");
@@ -350,11 +347,11 @@ TEST_F(FollowerTest, AnotherHistoryOfTheSameLengthIsNoticed) {
   database_.Restore();
   TestReplica& other = NewReplica();
   while (other.revision() < late.revision() + 1) {
-    ASSERT_TRUE(
-        other.Put(MakeWidget(absl::StrCat("n", other.revision()),
-                             absl::StrCat("n", other.revision())),
-                  kCreated)
-            .ok());
+    ASSERT_TRUE(other
+                    .Put(MakeWidget(absl::StrCat("n", other.revision()),
+                                    absl::StrCat("n", other.revision())),
+                         kCreated)
+                    .ok());
   }
   gate.Open();
   // It was behind by number, yet its own entries are not of this history.

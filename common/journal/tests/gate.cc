@@ -43,7 +43,8 @@ std::string ServerPath() {
 
 bool SendAll(int to, const char* data, ssize_t size) {
   while (size > 0) {
-    const ssize_t sent = send(to, data, static_cast<size_t>(size), MSG_NOSIGNAL);
+    const ssize_t sent =
+        send(to, data, static_cast<size_t>(size), MSG_NOSIGNAL);
     if (sent <= 0) return false;
     data += sent;
     size -= sent;

@@ -29,7 +29,8 @@ TEST(CanonicalJson, Rfc8785Section3Example) {
         "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
         "literals": [null, true, false]
       })"),
-      "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,"
+      "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4."
+      "5,"
       "0.002,1e-27],\"string\":\"\u20ac$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}");
 }
 

@@ -80,8 +80,7 @@ TEST(Chain, DigestIsThatOfTheDocumentedBytes) {
   bytes += std::string("\0\0\0\4", 4) + "body";
   bytes += std::string(4, '\0');
   EXPECT_EQ(ChainDigest(previous, entry), Sha256(bytes));
-  EXPECT_EQ(ChainDigest("", entry),
-            ChainDigest(std::string(32, '\0'), entry));
+  EXPECT_EQ(ChainDigest("", entry), ChainDigest(std::string(32, '\0'), entry));
 }
 
 TEST(Chain, EveryFieldCounts) {

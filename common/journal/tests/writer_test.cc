@@ -40,7 +40,8 @@ TEST_F(WriterTest, WritesEntryRowAndSnapshotTogether) {
             1);
   EXPECT_EQ(
       database_.Number(
-          "SELECT count(*) FROM widgets WHERE number = 'N1' AND colour = 'BLUE' "
+          "SELECT count(*) FROM widgets WHERE number = 'N1' AND colour = "
+          "'BLUE' "
           "AND made_on = '2024-02-29' AND labels = '{\"a,b\",\"{c}\"}' "
           "AND maker_city = 'Gent' AND maker_since IS NULL AND delete_time IS "
           "NULL AND maker = '{\"city\":\"Gent\",\"since\":null}' AND "
@@ -53,14 +54,16 @@ TEST_F(WriterTest, ARefusedCommandLeavesNothing) {
   TestReplica& replica = NewReplica();
   ASSERT_TRUE(replica.Put(MakeWidget("a", "N1"), kCreated).ok());
   const auto before = replica.store().Base();
-  auto refused = replica.Do(TestReplica::Call([](Decision& decision) {
-    test::Widget changed = MakeWidget("a", "N2");
-    EXPECT_TRUE(decision.Put(changed, kUpdated).ok());
-    EXPECT_TRUE(decision.Put(MakeWidget("b", "N3"), kCreated).ok());
-    EXPECT_NE(decision.view().Find("widgets/b"), nullptr);
-    return absl::StatusOr<std::string>(
-        status::Refuse(absl::StatusCode::kFailedPrecondition, "NO", "No."));
-  }, RequestId(1)));
+  auto refused = replica.Do(TestReplica::Call(
+      [](Decision& decision) {
+        test::Widget changed = MakeWidget("a", "N2");
+        EXPECT_TRUE(decision.Put(changed, kUpdated).ok());
+        EXPECT_TRUE(decision.Put(MakeWidget("b", "N3"), kCreated).ok());
+        EXPECT_NE(decision.view().Find("widgets/b"), nullptr);
+        return absl::StatusOr<std::string>(
+            status::Refuse(absl::StatusCode::kFailedPrecondition, "NO", "No."));
+      },
+      RequestId(1)));
   EXPECT_EQ(status::Reason(refused.status()), "NO");
   EXPECT_EQ(replica.store().Current()->revision(), 0);
   EXPECT_EQ(replica.store().Current()->Find("widgets/b"), nullptr);
@@ -127,18 +130,18 @@ TEST_F(WriterTest, AChangeThatChangesNothingWritesNoEntry) {
 TEST_F(WriterTest, CreatingTwiceIsRefused) {
   TestReplica& replica = NewReplica();
   ASSERT_TRUE(replica.Put(MakeWidget("a", "N1"), kCreated).ok());
-  EXPECT_EQ(status::Reason(
-                replica.Put(MakeWidget("a", "N2"), kCreated).status()),
-            "RESOURCE_EXISTS");
+  EXPECT_EQ(
+      status::Reason(replica.Put(MakeWidget("a", "N2"), kCreated).status()),
+      "RESOURCE_EXISTS");
   test::Widget deleted = MakeWidget("a", "N1");
   deleted.mutable_delete_time()->set_seconds(1750000000);
   ASSERT_TRUE(replica.Put(deleted, v1::Change::DELETED).ok());
-  EXPECT_EQ(status::Reason(
-                replica.Put(MakeWidget("a", "N2"), kCreated).status()),
-            "DELETED_EXISTS");
-  EXPECT_EQ(status::Reason(
-                replica.Put(MakeWidget("z", "N2"), kUpdated).status()),
-            "RESOURCE_NOT_FOUND");
+  EXPECT_EQ(
+      status::Reason(replica.Put(MakeWidget("a", "N2"), kCreated).status()),
+      "DELETED_EXISTS");
+  EXPECT_EQ(
+      status::Reason(replica.Put(MakeWidget("z", "N2"), kUpdated).status()),
+      "RESOURCE_NOT_FOUND");
 }
 
 TEST_F(WriterTest, SeveralEntriesOfOneCommandAppearTogether) {
@@ -229,20 +232,23 @@ TEST_F(WriterTest, TheSameRequestIdGetsTheFirstAnswer) {
 
 TEST_F(WriterTest, AnotherRequestUnderTheIdIsRefused) {
   TestReplica& replica = NewReplica();
-  const auto nothing = [](Decision&) { return absl::StatusOr<std::string>("x"); };
+  const auto nothing = [](Decision&) {
+    return absl::StatusOr<std::string>("x");
+  };
   ASSERT_TRUE(replica.Do(TestReplica::Call(nothing, RequestId(1), "one")).ok());
-  EXPECT_EQ(status::Reason(
-                replica.Do(TestReplica::Call(nothing, RequestId(1), "two"))
-                    .status()),
-            "REQUEST_ID_REUSED");
+  EXPECT_EQ(
+      status::Reason(
+          replica.Do(TestReplica::Call(nothing, RequestId(1), "two")).status()),
+      "REQUEST_ID_REUSED");
   // Keys are caller, method and id.
   Command other = TestReplica::Call(nothing, RequestId(1), "two");
   other.caller.subject = "somebody else";
   EXPECT_TRUE(replica.Do(other).ok());
   other.method = "/journal.test.Workshop/Other";
   EXPECT_FALSE(replica.Do(other)->repeated);
-  EXPECT_EQ(status::Reason(replica.Do(TestReplica::Call(nothing, "x")).status()),
-            "INVALID_FIELDS");
+  EXPECT_EQ(
+      status::Reason(replica.Do(TestReplica::Call(nothing, "x")).status()),
+      "INVALID_FIELDS");
 }
 
 // Holds the writer with one command while others queue up, so that they share
@@ -300,8 +306,10 @@ Command PutCommand(const test::Widget& widget, ChangeKind kind,
 TEST_F(WriterTest, TwoOfOneRequestIdInOneBatchAreOne) {
   TestReplica& replica = NewReplica();
   Blocker blocker(&replica);
-  Pending one(&replica, PutCommand(MakeWidget("a", "N1"), kCreated, RequestId(1)));
-  Pending two(&replica, PutCommand(MakeWidget("a", "N1"), kCreated, RequestId(1)));
+  Pending one(&replica,
+              PutCommand(MakeWidget("a", "N1"), kCreated, RequestId(1)));
+  Pending two(&replica,
+              PutCommand(MakeWidget("a", "N1"), kCreated, RequestId(1)));
   Command reused = PutCommand(MakeWidget("b", "N1"), kCreated, RequestId(1));
   reused.request_digest = "another";
   Pending three(&replica, reused);
@@ -327,9 +335,8 @@ TEST_F(WriterTest, RecordsLoseTheirPersonalFieldsAndAge) {
   replica.clock().Advance(absl::Hours(23));
   EXPECT_EQ(replica.Do(command)->answer, "name");
   replica.clock().Advance(absl::Hours(2));
-  EXPECT_TRUE(TestReplica::Eventually([&] {
-    return database_.Number("SELECT count(*) FROM requests") == 0;
-  }));
+  EXPECT_TRUE(TestReplica::Eventually(
+      [&] { return database_.Number("SELECT count(*) FROM requests") == 0; }));
 }
 
 // ---- batches ----
@@ -373,9 +380,8 @@ TEST_F(WriterTest, LaterCommandsOfABatchSeeEarlierOnes) {
 }
 
 TEST_F(WriterTest, AFullQueueRefusesAtOnce) {
-  TestReplica& replica = NewReplica([](ReplicaOptions* options) {
-    options->writer.queue_length = 3;
-  });
+  TestReplica& replica = NewReplica(
+      [](ReplicaOptions* options) { options->writer.queue_length = 3; });
   Blocker blocker(&replica);
   std::vector<std::unique_ptr<Pending>> waiting;
   for (int i = 0; i < 3; ++i) {
@@ -477,9 +483,10 @@ TEST_F(WriterTest, TheClocksEntryIsWrittenOnceWhateverTheReplicas) {
   TestReplica& one = NewReplica();
   TestReplica& two = NewReplica();
   for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(one.Put(MakeOffer(absl::StrCat("o", i), kStart + absl::Hours(1)),
-                        kCreated)
-                    .ok());
+    ASSERT_TRUE(
+        one.Put(MakeOffer(absl::StrCat("o", i), kStart + absl::Hours(1)),
+                kCreated)
+            .ok());
   }
   ASSERT_TRUE(two.Await(19));
   one.clock().Advance(absl::Hours(1));
@@ -510,8 +517,9 @@ TEST_F(WriterTest, TheClocksEntriesComeBeforeACommandsOwn) {
   });
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(
-        replica.Put(MakeOffer(absl::StrCat("o", i), kStart + absl::Hours(1)),
-                    kCreated)
+        replica
+            .Put(MakeOffer(absl::StrCat("o", i), kStart + absl::Hours(1)),
+                 kCreated)
             .ok());
   }
   const std::string etag =
@@ -521,8 +529,8 @@ TEST_F(WriterTest, TheClocksEntriesComeBeforeACommandsOwn) {
       replica.store().Current()->Get<test::Offer>("offers/o3")->etag();
   EXPECT_NE(etag, expired_etag);
   ASSERT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok());
-  EXPECT_EQ(database_.Number("SELECT max(revision) FROM journal WHERE kind = 6"),
-            19);
+  EXPECT_EQ(
+      database_.Number("SELECT max(revision) FROM journal WHERE kind = 6"), 19);
   EXPECT_EQ(database_.Number("SELECT revision FROM widgets"), 20);
   // Writing it down does not change what readers saw.
   EXPECT_EQ(replica.store().Current()->Get<test::Offer>("offers/o3")->etag(),
@@ -549,7 +557,8 @@ TEST_F(WriterTest, AClockChangeTheDatabaseRefusesHoldsNobodyUp) {
 // ---- personal bodies ----
 
 // Rows of any table that hold `text`, in any spelling.
-int64_t Traces(const postgres::TestDatabase& database, const std::string& text) {
+int64_t Traces(const postgres::TestDatabase& database,
+               const std::string& text) {
   database.Run(R"sql(
     CREATE OR REPLACE FUNCTION traces(wanted text) RETURNS bigint AS $$
     DECLARE t regclass; n bigint; total bigint := 0;
@@ -595,8 +604,9 @@ TEST_F(WriterTest, PersonalFieldsLiveInOneTableAndLeaveNoTraceOnceErased) {
   EXPECT_EQ(person(other).email(), mail);
   EXPECT_EQ(person(other).phones(0), "+32 " + mail);
   EXPECT_EQ(person(other).etag(), person(replica).etag());
-  EXPECT_EQ(NewReplica().store().Current()->Get<test::Person>("people/p")->email(),
-            mail);
+  EXPECT_EQ(
+      NewReplica().store().Current()->Get<test::Person>("people/p")->email(),
+      mail);
   ExpectSound();
 
   const auto erase = [](Decision& decision) -> absl::StatusOr<std::string> {

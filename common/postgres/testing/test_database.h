@@ -9,9 +9,10 @@
 
 namespace transparency::postgres {
 
-// A database of one test, on the server that TRANSPARENCY_TEST_PG (conninfo of a
-// superuser) names; dropped at the end, whoever is still connected. Aborts the
-// test program when there is no server: a test that cannot run must not pass.
+// A database of one test, on the server that TRANSPARENCY_TEST_PG (conninfo of
+// a superuser) names; dropped at the end, whoever is still connected. Aborts
+// the test program when there is no server: a test that cannot run must not
+// pass.
 class TestDatabase {
  public:
   using Build = std::function<absl::Status(Session&)>;

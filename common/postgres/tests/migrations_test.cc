@@ -24,8 +24,8 @@ TEST(Migrations, AreAppliedOnceEachInOrder) {
   auto session = database.Connect();
   auto done = Migrate(session.get(), {Up({kFirst, kSecond})});
   ASSERT_TRUE(done.ok()) << done.status();
-  EXPECT_EQ(*done, (std::vector<std::string>{"test/0001_first",
-                                             "test/0002_second"}));
+  EXPECT_EQ(*done,
+            (std::vector<std::string>{"test/0001_first", "test/0002_second"}));
   done = Migrate(session.get(), {Up({kFirst, kSecond, kThird})});
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_EQ(*done, std::vector<std::string>{"test/0003_third"});

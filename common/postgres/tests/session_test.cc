@@ -67,22 +67,26 @@ TEST(Session, UnnestsArrays) {
 
   Params empty;
   empty.Ints({});
-  auto none = session->Query("SELECT * FROM unnest($1::bigint[])", empty, Soon());
+  auto none =
+      session->Query("SELECT * FROM unnest($1::bigint[])", empty, Soon());
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_EQ(none->rows(), 0);
 }
 
 TEST(Session, RunsAPipelineAndReportsItsFirstError) {
   TestDatabase database;
-  database.Run("CREATE TABLE t (n bigint CONSTRAINT t_n_positive CHECK (n > 0))");
+  database.Run(
+      "CREATE TABLE t (n bigint CONSTRAINT t_n_positive CHECK (n > 0))");
   auto session = database.Connect();
   Params one, minus;
   one.Int(1);
   minus.Int(-1);
   constexpr char kInsert[] = "INSERT INTO t VALUES ($1::bigint)";
-  auto good = session->QueryAll(
-      {{"BEGIN", {}}, {kInsert, one}, {kInsert, one}, {"SELECT count(*) FROM t", {}}},
-      Soon());
+  auto good = session->QueryAll({{"BEGIN", {}},
+                                 {kInsert, one},
+                                 {kInsert, one},
+                                 {"SELECT count(*) FROM t", {}}},
+                                Soon());
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ((*good)[3].Int(0, 0), 2);
   EXPECT_EQ((*good)[1].affected(), 1);
@@ -180,7 +184,8 @@ TEST(Session, CopiesRowsOut) {
       Soon());
   EXPECT_TRUE(status.ok()) << status;
 
-  status = session->CopyOut("SELECT 1/0", [](const auto&) { return true; }, Soon());
+  status = session->CopyOut(
+      "SELECT 1/0", [](const auto&) { return true; }, Soon());
   EXPECT_EQ(ErrorOf(status).sqlstate, "22012");
   EXPECT_TRUE(session->usable());
 }

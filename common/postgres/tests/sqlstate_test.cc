@@ -52,7 +52,8 @@ TEST(SqlState, MapsEveryClassThatOccurs) {
 }
 
 TEST(SqlState, KeepsTheErrorInTheStatus) {
-  const absl::Status status = ToStatus({"23505", "widgets_number_key"}, "insert");
+  const absl::Status status =
+      ToStatus({"23505", "widgets_number_key"}, "insert");
   EXPECT_EQ(ErrorOf(status).sqlstate, "23505");
   EXPECT_EQ(ErrorOf(status).constraint, "widgets_number_key");
   EXPECT_TRUE(IsConstraintViolation(status));

@@ -79,9 +79,9 @@ TEST_F(SnapshotTest, FindsByNameWithinTheRightKind) {
   const Snapshot snapshot = std::move(builder).Build();
   EXPECT_NE(snapshot.Get<Book>("shelves/a/books/x"), nullptr);
   EXPECT_EQ(snapshot.Get<Shelf>("shelves/a/books/x"), nullptr);
-  for (const char* name : {"", "x", "shelves/a", "shelves/a/books/y",
-                           "shelves/a/books", "shelves/a/books/x/", "//",
-                           "books/x", "shelves/a/journals/x"}) {
+  for (const char* name :
+       {"", "x", "shelves/a", "shelves/a/books/y", "shelves/a/books",
+        "shelves/a/books/x/", "//", "books/x", "shelves/a/journals/x"}) {
     EXPECT_EQ(snapshot.Find(name), nullptr) << name;
   }
 }
@@ -97,8 +97,7 @@ TEST_F(SnapshotTest, AnOlderSnapshotStaysAsItWas) {
   second.Remove("shelves/a/books/7");
   const Snapshot after = std::move(second).Build();
 
-  EXPECT_EQ(before.Get<Book>("shelves/a/books/1500")->title(),
-            "Title of 1500");
+  EXPECT_EQ(before.Get<Book>("shelves/a/books/1500")->title(), "Title of 1500");
   EXPECT_EQ(after.Get<Book>("shelves/a/books/1500")->title(), "Changed");
   EXPECT_NE(before.Get<Book>("shelves/a/books/7"), nullptr);
   EXPECT_EQ(after.Get<Book>("shelves/a/books/7"), nullptr);

@@ -95,7 +95,7 @@ TEST(Unary, RefusesWhatIsNotTheMessage) {
   } kCases[] = {
       {"random bytes", "\xff\xff\xff\xff", "MALFORMED_REQUEST"},
       {"truncated", std::string("\x0a\x05hi", 4), "MALFORMED_REQUEST"},
-      {"not UTF-8", std::string("\x0a\x02\xc3\x28", 4), "MALFORMED_REQUEST"},
+      {"not UTF-8", std::string("\x0a\x02\xc3\x28", 4), "INVALID_FIELDS"},
       {"too large", std::string((1 << 20) + 1, '\0'), "LIMIT_EXCEEDED"},
   };
   for (const auto& c : kCases) {

@@ -154,6 +154,13 @@ TEST_F(ServerTest, GivesEachCodeItsHttpStatus) {
   }
 }
 
+TEST_F(ServerTest, GivesAReasonWhereALibraryGaveNone) {
+  StartServer();
+  AnswerWith(absl::UnavailableError("connection lost"));
+  EXPECT_THAT(Ask("GET", "/library/v1/books/2").body,
+              HasSubstr("\"reason\":\"OWNER_UNREACHABLE\""));
+}
+
 TEST_F(ServerTest, TakesBodyPathAndQueryTogether) {
   StartServer();
   const RawAnswer answer =
