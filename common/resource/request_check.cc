@@ -21,6 +21,10 @@
 namespace transparency::resource {
 namespace {
 
+// What an id is, for refusals of names.
+constexpr char kIdHint[] =
+    "; an id has a-z, 0-9 and -, and begins with a letter";
+
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
@@ -143,7 +147,7 @@ void Checker::Check(Message* message, const MessageRules& rules,
         Wrong("is required");
       } else if (!HasPattern(name, rules.resource_pattern)) {
         Wrong(absl::StrCat("\"", Excerpt(name), "\" is not of the form ",
-                           rules.resource_pattern));
+                           rules.resource_pattern, kIdHint));
       }
     }
     path_.pop_back();
@@ -317,7 +321,8 @@ void Checker::CheckReference(const FieldRules& rules, absl::string_view name) {
                          rules.reference_pattern.empty()
                              ? "{collection}/{id}"
                              : rules.reference_pattern);
-  Wrong(absl::StrCat("\"", Excerpt(name), "\" is not of the form ", form));
+  Wrong(absl::StrCat("\"", Excerpt(name), "\" is not of the form ", form,
+                     kIdHint));
 }
 
 void Checker::CheckNumber(const Message& message, const FieldDescriptor& field,
