@@ -1,6 +1,6 @@
 #include "common/journal/entry.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include "common/postgres/params.h"
 
@@ -8,6 +8,7 @@ namespace transparency::journal {
 namespace {
 
 constexpr char kDomain[] = "transparency/journal/v1";
+constexpr size_t kDigestBytes = 32;
 
 void AppendText(std::string* out, absl::string_view text) {
   postgres::AppendInt32(out, static_cast<int32_t>(text.size()));
@@ -17,14 +18,17 @@ void AppendText(std::string* out, absl::string_view text) {
 }  // namespace
 
 std::string Sha256(absl::string_view bytes) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         digest);
-  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+  // Fetched once: SHA256() looks the algorithm up each time (OpenSSL 3.0).
+  static const EVP_MD* const kAlgorithm =
+      EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, kAlgorithm, nullptr);
+  return std::string(reinterpret_cast<const char*>(digest), size);
 }
 
 std::string ChainDigest(absl::string_view previous, const Entry& entry) {
-  std::string row = previous.empty() ? std::string(SHA256_DIGEST_LENGTH, '\0')
+  std::string row = previous.empty() ? std::string(kDigestBytes, '\0')
                                      : std::string(previous);
   row += kDomain;
   postgres::AppendInt64(&row, entry.revision);

@@ -34,10 +34,11 @@ constexpr char kNoIdleTimeout[] =
 
 // Marks read at a load: tokens older than that are taken on trust anyway.
 constexpr int64_t kMarksAtLoad = 1 << 14;
-// Rows that are handed to the parsing thread at once.
-constexpr size_t kRowsAtOnce = 512;
-// What may wait for it.
-constexpr size_t kMaxChunks = 32;
+// Rows that are handed to a parsing thread at once.
+constexpr size_t kRowsAtOnce = 256;
+// What may wait for one.
+constexpr size_t kMaxChunks = 16;
+constexpr size_t kMaxMakers = 4;
 
 std::unique_ptr<Message> Parse(const Kind& kind, absl::string_view body) {
   const Message* prototype =
@@ -55,20 +56,24 @@ absl::Status Unreadable(absl::string_view name) {
       absl::StrCat("the stored body of ", name, " cannot be read"));
 }
 
-// Makes items of rows on a thread of its own, which costs more than fetching
-// them, while the thread that adds rows puts what is made into the builder.
-class ItemMaker {
+// Makes items of rows on threads of their own, which costs more than fetching
+// them.
+class ItemMakers {
  public:
-  ItemMaker(const Kind* kind, resource::SnapshotBuilder* builder)
-      : kind_(kind),
-        builder_(builder),
-        now_(builder->view().instant()),
-        thread_([this] { Work(); }) {}
-  ~ItemMaker() {
-    if (thread_.joinable()) Finish().IgnoreError();
+  explicit ItemMakers(absl::Time now) : now_(now) {
+    const unsigned cores = std::thread::hardware_concurrency();
+    makers_.resize(std::clamp<size_t>(cores, 1, kMaxMakers));
+    for (Maker& maker : makers_) {
+      maker.thread = std::thread([this, &maker] { Work(&maker); });
+    }
   }
+  ~ItemMakers() { Join(); }
 
-  void Add(const postgres::Session::Row& row) {
+  void Add(const Kind& kind, const postgres::Session::Row& row) {
+    if (chunk_.kind != &kind) {
+      Hand();
+      chunk_.kind = &kind;
+    }
     Raw raw;
     raw.body = Keep(*row[0]);
     raw.revision = postgres::ReadInt(*row[1]);
@@ -80,15 +85,16 @@ class ItemMaker {
     if (chunk_.rows.size() >= kRowsAtOnce) Hand();
   }
 
-  absl::Status Finish() {
-    Hand();
-    {
-      absl::MutexLock lock(&mutex_);
-      ended_ = true;
+  // Puts all items into the builder's empty snapshot.
+  absl::Status Finish(resource::SnapshotBuilder* builder) {
+    Join();
+    std::vector<resource::SnapshotPart> parts;
+    for (Maker& maker : makers_) {
+      if (!maker.status.ok()) return maker.status;
+      parts.push_back(std::move(maker.part));
     }
-    thread_.join();
-    PutMade();
-    return status_;
+    builder->Fill(std::move(parts));
+    return absl::OkStatus();
   }
 
  private:
@@ -102,6 +108,7 @@ class ItemMaker {
     int64_t revision = -1;
   };
   struct Chunk {
+    const Kind* kind = nullptr;
     std::string bytes;
     std::vector<Raw> rows;
 
@@ -109,7 +116,12 @@ class ItemMaker {
       return absl::string_view(bytes).substr(part.offset, part.size);
     }
   };
-  using Items = std::vector<ItemPtr>;
+  // Its thread's own until that is joined.
+  struct Maker {
+    resource::SnapshotPart part;
+    absl::Status status;
+    std::thread thread;
+  };
 
   Part Keep(absl::string_view value) {
     const Part part{chunk_.bytes.size(), value.size()};
@@ -118,28 +130,31 @@ class ItemMaker {
   }
 
   void Hand() {
-    PutMade();
+    if (chunk_.rows.empty()) return;
+    Chunk chunk;
+    chunk.kind = chunk_.kind;
+    chunk.bytes.reserve(chunk_.bytes.size());
+    chunk.rows.reserve(kRowsAtOnce);
+    std::swap(chunk, chunk_);
     absl::MutexLock lock(&mutex_);
     const auto room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return chunks_.size() < kMaxChunks;
     };
     mutex_.Await(absl::Condition(&room));
-    chunks_.push_back(std::move(chunk_));
-    chunk_ = Chunk();
+    chunks_.push_back(std::move(chunk));
   }
 
-  void PutMade() {
-    std::vector<Items> made;
+  void Join() {
+    if (!makers_.front().thread.joinable()) return;
+    Hand();
     {
       absl::MutexLock lock(&mutex_);
-      made.swap(made_);
+      ended_ = true;
     }
-    for (Items& items : made) {
-      for (ItemPtr& item : items) builder_->Put(std::move(item));
-    }
+    for (Maker& maker : makers_) maker.thread.join();
   }
 
-  void Work() {
+  void Work(Maker* maker) {
     while (true) {
       Chunk chunk;
       {
@@ -148,70 +163,62 @@ class ItemMaker {
           return ended_ || !chunks_.empty();
         };
         mutex_.Await(absl::Condition(&ready));
-        if (chunks_.empty()) return;
+        if (chunks_.empty()) break;
         chunk = std::move(chunks_.front());
         chunks_.pop_front();
       }
-      Items items;
-      items.reserve(chunk.rows.size());
-      for (const Raw& raw : chunk.rows) Make(chunk, raw, &items);
-      absl::MutexLock lock(&mutex_);
-      made_.push_back(std::move(items));
+      for (const Raw& raw : chunk.rows)
+        maker->status.Update(Make(chunk, raw, &maker->part));
     }
+    maker->part.Sort();
   }
 
-  void Make(const Chunk& chunk, const Raw& raw, Items* items) {
+  absl::Status Make(const Chunk& chunk, const Raw& raw,
+                    resource::SnapshotPart* part) const {
+    const Kind& kind = *chunk.kind;
     Item::Stored stored;
-    stored.message = Parse(*kind_, chunk.At(raw.body));
+    stored.body = chunk.At(raw.body);
+    stored.message = Parse(kind, stored.body);
     stored.revision = raw.revision;
     const bool personal = raw.salt.size > 0;
     if (personal) {
       stored.personal_salt = std::string(chunk.At(raw.salt));
-      stored.personal = Parse(*kind_, chunk.At(raw.personal));
+      stored.personal = Parse(kind, chunk.At(raw.personal));
     }
     if (stored.message == nullptr || (personal && stored.personal == nullptr)) {
-      status_ =
-          Unreadable(absl::StrCat(kind_->table, " of revision ", raw.revision));
-      return;
+      return Unreadable(
+          absl::StrCat(kind.table, " of revision ", raw.revision));
     }
-    items->push_back(Item::Make(*kind_, std::move(stored), now_));
+    part->Add(Item::Make(kind, std::move(stored), now_));
+    return absl::OkStatus();
   }
 
-  const Kind* const kind_;
-  resource::SnapshotBuilder* const builder_;  // of the adding thread
   const absl::Time now_;
   Chunk chunk_;  // of the adding thread
   absl::Mutex mutex_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Items> made_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status status_;  // of the working thread, until it is joined
-  std::thread thread_;
+  std::vector<Maker> makers_;
 };
 
-absl::Status LoadTable(postgres::Session* session, const Table& table,
-                       resource::SnapshotBuilder* builder,
-                       absl::Time deadline) {
-  ItemMaker maker(&table.kind(), builder);
-  absl::Status status = session->CopyOut(
-      table.select_bodies(),
-      [&](const postgres::Session::Row& row) {
-        maker.Add(row);
-        return true;
-      },
-      deadline);
-  status.Update(maker.Finish());
-  return status;
+absl::Status LoadRows(postgres::Session* session,
+                      const std::vector<Table>& tables,
+                      resource::SnapshotBuilder* builder, absl::Time deadline) {
+  ItemMakers makers(builder->view().instant());
+  for (const Table& table : tables) {
+    absl::Status status = session->CopyOut(
+        table.select_bodies(),
+        [&](const postgres::Session::Row& row) {
+          makers.Add(table.kind(), row);
+          return true;
+        },
+        deadline);
+    if (!status.ok()) return status;
+  }
+  return makers.Finish(builder);
 }
 
 }  // namespace
-
-const char kSelectHead[] = R"sql(
-  SELECT clock_timestamp(), j.revision, j.digest, j.record_time
-  FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
-    SELECT revision, digest, record_time FROM journal
-    ORDER BY revision DESC LIMIT 1) j ON true)sql";
-const int64_t kReplayLimit = 1024;
 
 Head ParseHead(const postgres::Result& row) {
   Head head;
@@ -315,15 +322,14 @@ absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
       session->Query(kSelectMarks, after, deadline);
   if (!rows.ok()) return rows.status();
   std::vector<Store::Mark> marks;
+  marks.reserve(static_cast<size_t>(rows->rows()));
   for (int i = 0; i < rows->rows(); ++i) {
     marks.push_back({rows->Int(i, 0), rows->Text(i, 1)});
   }
   resource::SnapshotBuilder builder{resource::Snapshot(&catalogue)};
   builder.Advance(now);
-  for (const Table& table : tables) {
-    absl::Status status = LoadTable(session, table, &builder, deadline);
-    if (!status.ok()) return status;
-  }
+  absl::Status filled = LoadRows(session, tables, &builder, deadline);
+  if (!filled.ok()) return filled;
   builder.SetHead(head.revision, head.digest);
   return Loaded{std::move(builder).Build(), std::move(marks)};
 }

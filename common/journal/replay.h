@@ -24,7 +24,11 @@ struct Head {
 };
 
 // Gives one row for ParseHead.
-extern const char kSelectHead[];
+inline constexpr char kSelectHead[] = R"sql(
+  SELECT clock_timestamp(), j.revision, j.digest, j.record_time
+  FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+    SELECT revision, digest, record_time FROM journal
+    ORDER BY revision DESC LIMIT 1) j ON true)sql";
 Head ParseHead(const postgres::Result& row);
 
 // An entry and the personal fields that its resource has by now.
@@ -40,7 +44,7 @@ absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
                                                   int64_t revision,
                                                   int64_t limit,
                                                   absl::Time deadline);
-extern const int64_t kReplayLimit;
+inline constexpr int64_t kReplayLimit = 1024;
 
 // Brings the builder forward by the entries, each at `now` or the builder's own
 // instant, whichever is later, and appends their marks. DATA_LOSS when they do

@@ -135,7 +135,7 @@ class Writer::Thread {
   std::thread thread_;
 };
 
-Writer::Writer(WriterOptions options, Store* store, Clock* clock,
+Writer::Writer(const WriterOptions& options, Store* store, Clock* clock,
                Metrics* metrics)
     : thread_(std::make_unique<Thread>(options, store, clock, metrics)) {}
 

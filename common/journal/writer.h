@@ -79,7 +79,8 @@ struct WriterOptions {
 // ARCHITECTURE.md. Store and metrics outlive it.
 class Writer {
  public:
-  Writer(WriterOptions options, Store* store, Clock* clock, Metrics* metrics);
+  Writer(const WriterOptions& options, Store* store, Clock* clock,
+         Metrics* metrics);
   ~Writer();  // stops
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;

@@ -6,6 +6,7 @@
 #include "common/methods/found_for_change.h"
 #include "common/methods/fresh_reads.h"
 #include "common/methods/request_fields.h"
+#include "common/resource/masks.h"
 
 namespace transparency::methods {
 namespace {
@@ -24,6 +25,22 @@ std::string LessPersonal(const Message* prototype, const std::string& answer) {
 const Message* Prototype(const google::protobuf::Descriptor* type) {
   return google::protobuf::MessageFactory::generated_factory()->GetPrototype(
       type);
+}
+
+// Leaves of an answer what the field mask beside the request names (AIP-157).
+absl::StatusOr<std::string> Masked(const rpc::Call& call,
+                                   absl::StatusOr<std::string> answer) {
+  const absl::optional<std::string> mask = call.Header("x-goog-fieldmask");
+  if (!mask.has_value() || !answer.ok()) return answer;
+  const auto& type = *call.descriptor()->output_type();
+  auto wanted = resource::ReadMask::Parse("x-goog-fieldmask", *mask, type);
+  if (!wanted.ok()) return wanted.status();
+  std::unique_ptr<Message> message(Prototype(&type)->New());
+  if (!message->ParseFromString(*answer)) {
+    return absl::InternalError("an answer that is not its own type");
+  }
+  wanted->Apply(message.get());
+  return message->SerializeAsString();
 }
 
 }  // namespace
@@ -49,7 +66,7 @@ void ServiceMethods::AddSnapshotRead(absl::string_view method, rpc::Place place,
         if (!fresh.ok()) return fresh;
         std::shared_ptr<const resource::Snapshot> snapshot = store->Current();
         TellFreshness(name, *store, *snapshot, &call);
-        return handler(*snapshot, call, request);
+        return Masked(call, handler(*snapshot, call, request));
       });
 }
 

@@ -143,7 +143,8 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
 
   auto after = resource::ApplyUpdate(
       (*before)->message(), incoming, MaskOf(request),
-      resource::Form(kind, decision.caller()).fields(), field->name());
+      resource::Form(kind, decision.caller()).fields(**before),
+      field->name());
   if (!after.ok()) return after.status();
   absl::Status status = resource::CheckResource(**after);
   if (status.ok()) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,6 +80,20 @@ class ChunkedSet {
     chunk.entries.insert(place, std::move(entry));
     ++size_;
     if (chunk.entries.size() > kChunkEntries) Split(at, owner, at_end);
+  }
+
+  // Takes the place of all entries: `sorted` is in order, no two are equal.
+  void Assign(std::vector<Entry> sorted, uint64_t owner) {
+    chunks_.clear();
+    size_ = sorted.size();
+    for (size_t first = 0; first < size_; first += kChunkEntries) {
+      const size_t last = std::min(first + kChunkEntries, size_);
+      auto chunk = std::make_shared<Chunk>(owner);
+      std::move(sorted.begin() + static_cast<std::ptrdiff_t>(first),
+                sorted.begin() + static_cast<std::ptrdiff_t>(last),
+                std::back_inserter(chunk->entries));
+      chunks_.push_back(std::move(chunk));
+    }
   }
 
   // Takes the entry equal to `key` out; false when there is none.

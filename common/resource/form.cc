@@ -175,6 +175,15 @@ std::string Form::Fingerprint() const {
       absl::string_view(reinterpret_cast<const char*>(digest), 16));
 }
 
+bool HidesFromPublic(const Kind& kind, const Message& resource) {
+  const Caller everybody;
+  return std::any_of(kind.hidden_fields.begin(), kind.hidden_fields.end(),
+                     [&](const HiddenField& field) {
+                       return IsSet(resource, field.path) &&
+                              !field.audience->Matches(resource, everybody);
+                     });
+}
+
 bool ToPublic(const Kind& kind, Message* resource) {
   const Caller everybody;
   if (kind.visible_when != nullptr &&

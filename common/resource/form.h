@@ -60,6 +60,11 @@ class Form {
   Hidden sometimes_;  // depending on the resource
 };
 
+// Whether the public form of a full resource that the public sees is less than
+// the resource.
+bool HidesFromPublic(const Kind& kind,
+                     const google::protobuf::Message& resource);
+
 // Brings a full resource into the public form. False when the public does not
 // see it at all; it is then unchanged.
 bool ToPublic(const Kind& kind, google::protobuf::Message* resource);

@@ -1,6 +1,6 @@
 #include "common/resource/item.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <utility>
@@ -36,15 +36,19 @@ std::string Deterministic(const Message& message) {
 }
 
 std::string Sha256(absl::string_view bytes) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         digest);
-  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+  // Fetched once: SHA256() looks the algorithm up each time (OpenSSL 3.0).
+  static const EVP_MD* const kAlgorithm =
+      EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, kAlgorithm, nullptr);
+  return std::string(reinterpret_cast<const char*>(digest), size);
 }
 
 // `plain` is the serialized resource without its etag.
 std::string Etag(absl::string_view plain, absl::string_view salt) {
-  const std::string digest = Sha256(absl::StrCat(salt, plain));
+  const std::string digest =
+      salt.empty() ? Sha256(plain) : Sha256(absl::StrCat(salt, plain));
   return absl::StrCat(
       "\"", absl::BytesToHexString(digest.substr(0, kEtagBytes)), "\"");
 }
@@ -64,6 +68,14 @@ std::string Field(const FieldDescriptor& field, absl::string_view value) {
   return bytes;
 }
 
+// `body`, a message of the item's type, as Deterministic gives it.
+std::string Reserialized(const Item& item, absl::string_view body) {
+  std::unique_ptr<Message> message(item.message().New());
+  message->ParsePartialFromArray(body.data(), static_cast<int>(body.size()));
+  message->GetReflection()->ClearField(message.get(), item.kind().etag_field);
+  return Deterministic(*message);
+}
+
 }  // namespace
 
 std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
@@ -79,9 +91,17 @@ std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
   item->revision_ = stored.revision;
   item->personal_salt_ = std::move(stored.personal_salt);
   const bool compare = kind.rules.effective && !stored.recorded_in_effect;
-  const std::string before = compare ? Deterministic(*message) : std::string();
+  const bool has_body = !stored.body.empty() && stored.personal == nullptr;
+  const std::string before =
+      compare && !has_body ? Deterministic(*message) : std::string();
   const std::string after = item->Finish(std::move(message), now);
-  item->clock_pending_ = compare && after != before;
+  if (compare && has_body) {
+    // Other bytes may stand for the same message still.
+    item->clock_pending_ =
+        after != stored.body && after != Reserialized(*item, stored.body);
+  } else {
+    item->clock_pending_ = compare && after != before;
+  }
   return item;
 }
 
@@ -119,7 +139,7 @@ void Item::FindPublicForm() {
     public_visible_ = false;
     return;
   }
-  if (kind_.hidden_fields.empty()) return;
+  if (!HidesFromPublic(kind_, *message_)) return;
   std::unique_ptr<Message> form(message_->New());
   form->CopyFrom(*message_);
   ToPublic(kind_, form.get());

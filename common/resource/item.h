@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/resource/kind.h"
 #include "google/protobuf/message.h"
@@ -22,6 +23,9 @@ class Item {
     // were stored with; null and empty where there are none.
     std::unique_ptr<google::protobuf::Message> personal;
     std::string personal_salt;
+    // The bytes that `message` was parsed from, where they are at hand: saves
+    // Make from serializing it to see what the clock has changed.
+    absl::string_view body;
     // Revision of its last journal entry.
     int64_t revision = -1;
     // The entry of that revision records the resource as Make brings it into

@@ -1,5 +1,7 @@
 #include "common/resource/kind.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -14,9 +16,6 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
-
-// Deeper audiences than this are a defect of the contract.
-constexpr size_t kMaxAudienceDepth = 8;
 
 absl::Status Defect(const Descriptor* type, absl::string_view what) {
   return absl::FailedPreconditionError(
@@ -94,17 +93,34 @@ absl::Status ReadFields(Kind* kind) {
   return absl::OkStatus();
 }
 
-// Gathers fields with an audience below `type`. `path` leads to it.
+bool HasAudience(const Descriptor* type, std::set<const Descriptor*>* seen) {
+  if (type == nullptr || !seen->insert(type).second) return false;
+  for (int i = 0; i < type->field_count(); ++i) {
+    const FieldDescriptor* field = type->field(i);
+    if (!field->options().GetExtension(type::v1::audience).empty() ||
+        HasAudience(field->message_type(), seen)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Gathers fields with an audience below `type`. `path` leads to it. Within a
+// recursive type they would stand at any depth: a defect.
 absl::Status ReadAudiences(const Descriptor* type,
                            std::vector<const FieldDescriptor*>* path,
                            Kind* kind) {
-  for (const FieldDescriptor* above : *path) {
-    if (path->size() > 1 && above != path->back() &&
-        above->message_type() == type) {
-      return absl::OkStatus();  // a recursive type: seen already
-    }
+  const bool recursive =
+      !path->empty() && std::any_of(path->begin(), path->end() - 1,
+                                    [type](const FieldDescriptor* above) {
+                                      return above->message_type() == type;
+                                    });
+  if (recursive) {
+    std::set<const Descriptor*> seen;
+    return HasAudience(type, &seen)
+               ? Defect(type, "an audience stands in a recursive type")
+               : absl::OkStatus();
   }
-  if (path->size() > kMaxAudienceDepth) return absl::OkStatus();
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
     path->push_back(field);

@@ -296,9 +296,11 @@ void ClearOutputOnly(Message* resource) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<Message>> ApplyUpdate(
-    const Message& current, const Message& incoming, const FieldMask* mask,
-    const FieldAccess& access, absl::string_view path) {
+absl::StatusOr<std::unique_ptr<Message>> ApplyUpdate(const Message& current,
+                                                     const Message& incoming,
+                                                     const FieldMask* mask,
+                                                     const FieldAccess& access,
+                                                     absl::string_view path) {
   std::unique_ptr<Message> target(current.New());
   target->CopyFrom(current);
   Update update(target.get(), incoming, access, path);
@@ -320,40 +322,43 @@ absl::StatusOr<ReadMask> ReadMask::Parse(absl::string_view field,
   int paths = 0;
   for (absl::string_view path : absl::StrSplit(text, ',')) {
     path = absl::StripAsciiWhitespace(path);
-    if (path == "*") {
-      mask.all_ = true;
-      continue;
-    }
     if (++paths > kMaxReadPaths) {
       return status::InvalidField(
           field, absl::StrCat("has more than ", kMaxReadPaths, " paths"));
     }
-    std::vector<Node>* nodes = &mask.nodes_;
-    const Descriptor* at = &type;
-    bool whole = false;  // a shorter path names all of this already
-    for (absl::string_view part : absl::StrSplit(path, '.')) {
-      const FieldDescriptor* found =
-          at == nullptr ? nullptr : FindField(*at, part);
-      if (found == nullptr) {
-        return status::InvalidField(
-            field, absl::StrCat("\"", Excerpt(path), "\" is no path to a ",
-                                "field of ", type.name()));
-      }
-      at = found->is_map() ? nullptr : found->message_type();
-      if (whole) continue;
-      auto node = std::find_if(nodes->begin(), nodes->end(),
-                               [&](const Node& n) { return n.field == found; });
-      if (node == nodes->end()) {
-        node = nodes->insert(nodes->end(), Node{found, {}});
-      } else if (node->below.empty()) {
-        whole = true;
-        continue;
-      }
-      nodes = &node->below;
+    if (path == "*") {
+      mask.all_ = true;
+    } else if (!mask.Add(path, type)) {
+      return status::InvalidField(
+          field, absl::StrCat("\"", Excerpt(path), "\" is no path to a ",
+                              "field of ", type.name()));
     }
-    if (!whole) nodes->clear();
   }
   return mask;
+}
+
+bool ReadMask::Add(absl::string_view path, const Descriptor& type) {
+  std::vector<Node>* nodes = &nodes_;
+  const Descriptor* at = &type;
+  bool whole = false;  // a shorter path names all of this already
+  for (absl::string_view part : absl::StrSplit(path, '.')) {
+    const FieldDescriptor* found =
+        at == nullptr ? nullptr : FindField(*at, part);
+    if (found == nullptr) return false;
+    at = found->is_map() ? nullptr : found->message_type();
+    if (whole) continue;
+    auto node = std::find_if(nodes->begin(), nodes->end(),
+                             [&](const Node& n) { return n.field == found; });
+    if (node == nodes->end()) {
+      node = nodes->insert(nodes->end(), Node{found, {}});
+    } else if (node->below.empty()) {
+      whole = true;
+      continue;
+    }
+    nodes = &node->below;
+  }
+  if (!whole) nodes->clear();
+  return true;
 }
 
 void ReadMask::Apply(Message* answer) const {

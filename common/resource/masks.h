@@ -56,6 +56,8 @@ class ReadMask {
     std::vector<Node> below;  // empty: the whole field
   };
 
+  // False when the path names no field of `type`.
+  bool Add(absl::string_view path, const google::protobuf::Descriptor& type);
   static void Keep(const std::vector<Node>& nodes,
                    google::protobuf::Message* message);
 

@@ -1,8 +1,14 @@
 #include "common/resource/snapshot.h"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
+#include <set>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
 #include "google/api/resource.pb.h"
 #include "google/protobuf/descriptor.h"
 
@@ -35,32 +41,106 @@ bool IsReference(const FieldDescriptor* field) {
          field->options().HasExtension(google::api::resource_reference);
 }
 
-// Calls `visit` with every resource name that the message refers to.
-void VisitReferences(const Message& message,
-                     absl::FunctionRef<void(const std::string&)> visit) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  std::string scratch;
-  for (const FieldDescriptor* field : fields) {
-    const int count =
-        field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-    if (IsReference(field)) {
-      for (int i = 0; i < count; ++i) {
-        visit(field->is_repeated()
-                  ? reflection->GetRepeatedStringReference(message, field, i,
-                                                           &scratch)
-                  : reflection->GetStringReference(message, field, &scratch));
-      }
-    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      for (int i = 0; i < count; ++i) {
-        VisitReferences(field->is_repeated()
-                            ? reflection->GetRepeatedMessage(message, field, i)
-                            : reflection->GetMessage(message, field),
-                        visit);
+// Where messages of one type hold resource names, themselves or further down.
+struct References {
+  struct Below {
+    const FieldDescriptor* field;
+    const References* type;
+  };
+  std::vector<const FieldDescriptor*> names;
+  std::vector<Below> below;
+};
+
+// Knows them by type; asks each descriptor once. Thread-safe.
+class ReferenceMap {
+ public:
+  const References* Of(const Descriptor* type) {
+    {
+      absl::ReaderMutexLock lock(&mutex_);
+      const auto found = types_.find(type);
+      if (found != types_.end()) return found->second.get();
+    }
+    absl::MutexLock lock(&mutex_);
+    return Find(type);
+  }
+
+ private:
+  const References* Find(const Descriptor* type)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    auto& slot = types_[type];
+    if (slot != nullptr) return slot.get();
+    slot = std::make_unique<References>();
+    References* references = slot.get();  // the slot may move
+    for (int i = 0; i < type->field_count(); ++i) {
+      const FieldDescriptor* field = type->field(i);
+      std::set<const Descriptor*> seen;
+      if (IsReference(field)) {
+        references->names.push_back(field);
+      } else if (field->message_type() != nullptr &&
+                 Holds(field->message_type(), &seen)) {
+        references->below.push_back({field, Find(field->message_type())});
       }
     }
+    return references;
   }
+
+  static bool Holds(const Descriptor* type, std::set<const Descriptor*>* seen) {
+    if (!seen->insert(type).second) return false;
+    for (int i = 0; i < type->field_count(); ++i) {
+      const FieldDescriptor* field = type->field(i);
+      if (IsReference(field) || (field->message_type() != nullptr &&
+                                 Holds(field->message_type(), seen))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<const Descriptor*, std::unique_ptr<References>> types_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+using NameVisitor = absl::FunctionRef<void(const std::string&)>;
+
+void VisitReferences(const Message& message, const References& references,
+                     NameVisitor visit) {
+  const auto* reflection = message.GetReflection();
+  std::string scratch;
+  for (const FieldDescriptor* field : references.names) {
+    if (!field->is_repeated()) {
+      const std::string& name =
+          reflection->GetStringReference(message, field, &scratch);
+      if (!name.empty()) visit(name);
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      visit(
+          reflection->GetRepeatedStringReference(message, field, i, &scratch));
+    }
+  }
+  for (const auto& [field, type] : references.below) {
+    if (!field->is_repeated()) {
+      if (reflection->HasField(message, field)) {
+        VisitReferences(reflection->GetMessage(message, field), *type, visit);
+      }
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      VisitReferences(reflection->GetRepeatedMessage(message, field, i), *type,
+                      visit);
+    }
+  }
+}
+
+// Calls `visit` with every resource name that the message refers to.
+void VisitReferences(const Message& message, NameVisitor visit) {
+  static auto* const map = new ReferenceMap;
+  VisitReferences(message, *map->Of(message.GetDescriptor()), visit);
+}
+
+bool Less(const IndexKey& a, const IndexKey& b) {
+  return a.group != b.group ? a.group < b.group : a.order < b.order;
 }
 
 // Every key under which an item stands in the index.
@@ -75,11 +155,13 @@ std::vector<IndexKey> KeysOf(const Item& item) {
     keys.push_back(ReferenceKey(name));
   });
   if (item.kind().rules.keys) item.kind().rules.keys(item.message(), &keys);
+  // The same name may stand in several fields.
+  std::sort(keys.begin(), keys.end(), Less);
+  const auto same = [](const IndexKey& x, const IndexKey& y) {
+    return x.group == y.group && x.order == y.order;
+  };
+  keys.erase(std::unique(keys.begin(), keys.end(), same), keys.end());
   return keys;
-}
-
-bool Less(const IndexKey& a, const IndexKey& b) {
-  return a.group != b.group ? a.group < b.group : a.order < b.order;
 }
 
 bool Holds(const Item& item, absl::string_view reference) {
@@ -88,6 +170,19 @@ bool Holds(const Item& item, absl::string_view reference) {
     found = found || name == reference;
   });
   return found;
+}
+
+template <class Entry, class Less>
+void MergeInto(std::vector<Entry>* sorted, std::vector<Entry> more, Less less) {
+  const auto middle = static_cast<std::ptrdiff_t>(sorted->size());
+  if (middle == 0) {
+    *sorted = std::move(more);
+    return;
+  }
+  sorted->insert(sorted->end(), std::make_move_iterator(more.begin()),
+                 std::make_move_iterator(more.end()));
+  std::inplace_merge(sorted->begin(), sorted->begin() + middle, sorted->end(),
+                     less);
 }
 
 }  // namespace
@@ -195,6 +290,46 @@ ItemPtr SnapshotBuilder::Put(ItemPtr item) {
   Index(item, true);
   items.Put(std::move(item), owner_);
   return before;
+}
+
+void SnapshotPart::Sort() {
+  const auto by_name = [](const ItemPtr& a, const ItemPtr& b) {
+    return a->name() < b->name();
+  };
+  if (!std::is_sorted(items_.begin(), items_.end(), by_name)) {
+    std::sort(items_.begin(), items_.end(), by_name);
+  }
+  // Numbers of items are in the order of names, and quicker to compare.
+  std::vector<std::pair<IndexKey, size_t>> places;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    for (const IndexKey& key : KeysOf(*items_[i])) places.emplace_back(key, i);
+  }
+  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) {
+    if (Less(a.first, b.first)) return true;
+    return !Less(b.first, a.first) && a.second < b.second;
+  });
+  entries_.reserve(places.size());
+  for (const auto& [key, number] : places) {
+    const ItemPtr& item = items_[number];
+    entries_.push_back({key, item->shared_name(), &item->kind()});
+  }
+}
+
+void SnapshotBuilder::Fill(std::vector<SnapshotPart> parts) {
+  std::vector<ItemPtr> items;
+  std::vector<Snapshot::IndexEntry> entries;
+  for (SnapshotPart& part : parts) {
+    MergeInto(&items, std::move(part.items_), Snapshot::ByName());
+    MergeInto(&entries, std::move(part.entries_), Snapshot::ByKey());
+  }
+  std::vector<std::vector<ItemPtr>> by_kind(snapshot_.items_.size());
+  for (ItemPtr& item : items) {
+    by_kind[snapshot_.Slot(item->kind())].push_back(std::move(item));
+  }
+  for (size_t slot = 0; slot < by_kind.size(); ++slot) {
+    snapshot_.items_[slot].Assign(std::move(by_kind[slot]), owner_);
+  }
+  snapshot_.index_.Assign(std::move(entries), owner_);
 }
 
 void SnapshotBuilder::Remove(absl::string_view name) {

@@ -85,6 +85,7 @@ class Snapshot {
 
  private:
   friend class SnapshotBuilder;
+  friend class SnapshotPart;
 
   struct ByName {
     bool operator()(const ItemPtr& a, const ItemPtr& b) const {
@@ -119,6 +120,21 @@ class Snapshot {
   ChunkedSet<IndexEntry, ByKey> index_;
 };
 
+// Some of the items that fill an empty snapshot: a load makes one on each of
+// several threads. Not thread-safe.
+class SnapshotPart {
+ public:
+  void Add(ItemPtr item) { items_.push_back(std::move(item)); }
+  // Once all have been added.
+  void Sort();
+
+ private:
+  friend class SnapshotBuilder;
+
+  std::vector<ItemPtr> items_;                 // of all kinds, by name
+  std::vector<Snapshot::IndexEntry> entries_;  // of them all, by key
+};
+
 // Makes the next snapshot out of one. Not thread-safe.
 class SnapshotBuilder {
  public:
@@ -131,6 +147,9 @@ class SnapshotBuilder {
   // Puts an item in the place of the one of its name; returns that one, or
   // null.
   ItemPtr Put(ItemPtr item);
+  // Puts what sorted parts hold, no two of one name, into a snapshot that is
+  // empty. A load of very many: faster than one by one.
+  void Fill(std::vector<SnapshotPart> parts);
   // Takes an item out (undoing a create, or a record that is purged).
   void Remove(absl::string_view name);
   // Brings every resource into effect at `now`; never back in time.

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace transparency::resource {
@@ -93,6 +94,9 @@ void FoldCase(absl::string_view text, std::string* folded) {
 }
 
 std::string Excerpt(absl::string_view text, size_t bytes) {
+  if (!IsUtf8(text)) {
+    return Excerpt(absl::CHexEscape(text.substr(0, bytes)), bytes);
+  }
   if (text.size() <= bytes) return std::string(text);
   while (bytes > 0 && Continues(text[bytes])) --bytes;
   return absl::StrCat(text.substr(0, bytes), "…");

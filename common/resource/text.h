@@ -22,7 +22,7 @@ bool NormalizeNfc(std::string* text);
 void FoldCase(absl::string_view text, std::string* folded);
 
 // The beginning of `text`, at most `bytes` long, cut between code points, with
-// `…` where something was cut off: for messages.
+// `…` where something was cut off, escaped where it is no UTF-8: for messages.
 std::string Excerpt(absl::string_view text, size_t bytes = 100);
 
 }  // namespace transparency::resource

@@ -78,7 +78,7 @@ class Maker {
     return kWords[Pick(5)];
   }
 
-  static Made Wrapped(Made inner) {
+  static Made Wrapped(const Made& inner) {
     return {absl::StrCat("(", inner.text, ")"), inner.holds};
   }
   Made And(int depth, const char* by) {
@@ -229,6 +229,7 @@ class Maker {
 TEST(FilterProperty, AgreesWithANaiveEvaluator) {
   Maker maker(20261123);
   std::vector<Book> books;
+  books.reserve(61);
   for (int i = 0; i < 60; ++i) books.push_back(maker.RandomBook());
   books.emplace_back();
   int matches = 0;

@@ -19,10 +19,10 @@ using google::protobuf::Message;
 using google::protobuf::util::MessageDifferencer;
 using library::v1::Book;
 
-const Caller kPublic;
-const Caller kOwner{"ishmael", {}};
-const Caller kStranger{"ahab", {"auditor"}};
-const Caller kStaff{"clerk", {"staff"}};
+const Caller the_public;
+const Caller the_owner{"ishmael", {}};
+const Caller a_stranger{"ahab", {"auditor"}};
+const Caller the_staff{"clerk", {"staff"}};
 
 Book Full() {
   Book book;
@@ -44,23 +44,23 @@ bool Holds(const char* text, const Caller& caller, const Book& book = Full()) {
 }
 
 TEST(Predicate, NamesTheCaller) {
-  EXPECT_TRUE(Holds("owner = caller.subject", kOwner));
-  EXPECT_FALSE(Holds("owner = caller.subject", kStranger));
-  EXPECT_TRUE(Holds("owner != caller.subject", kStranger));
-  EXPECT_FALSE(Holds("owner != caller.subject", kOwner));
-  EXPECT_TRUE(Holds("caller.subject = owner", kOwner));
-  EXPECT_FALSE(Holds("caller.subject = owner", kStranger));
-  EXPECT_TRUE(Holds("caller.subject = \"ishmael\"", kOwner));
-  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", kOwner));
-  EXPECT_TRUE(Holds("caller.subject:*", kOwner));
-  EXPECT_FALSE(Holds("caller.subject:*", kPublic));
-  EXPECT_TRUE(Holds("caller.roles:\"staff\"", kStaff));
-  EXPECT_FALSE(Holds("caller.roles:\"staff\"", kStranger));
-  EXPECT_TRUE(Holds("caller.roles:(\"staff\" OR \"auditor\")", kStranger));
-  EXPECT_TRUE(Holds("caller.roles:*", kStranger));
-  EXPECT_FALSE(Holds("caller.roles:*", kOwner));
-  EXPECT_TRUE(Holds("NOT caller.roles:\"staff\"", kPublic));
-  EXPECT_TRUE(Holds("tags:caller.subject", kOwner, [] {
+  EXPECT_TRUE(Holds("owner = caller.subject", the_owner));
+  EXPECT_FALSE(Holds("owner = caller.subject", a_stranger));
+  EXPECT_TRUE(Holds("owner != caller.subject", a_stranger));
+  EXPECT_FALSE(Holds("owner != caller.subject", the_owner));
+  EXPECT_TRUE(Holds("caller.subject = owner", the_owner));
+  EXPECT_FALSE(Holds("caller.subject = owner", a_stranger));
+  EXPECT_TRUE(Holds("caller.subject = \"ishmael\"", the_owner));
+  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", the_owner));
+  EXPECT_TRUE(Holds("caller.subject:*", the_owner));
+  EXPECT_FALSE(Holds("caller.subject:*", the_public));
+  EXPECT_TRUE(Holds("caller.roles:\"staff\"", the_staff));
+  EXPECT_FALSE(Holds("caller.roles:\"staff\"", a_stranger));
+  EXPECT_TRUE(Holds("caller.roles:(\"staff\" OR \"auditor\")", a_stranger));
+  EXPECT_TRUE(Holds("caller.roles:*", a_stranger));
+  EXPECT_FALSE(Holds("caller.roles:*", the_owner));
+  EXPECT_TRUE(Holds("NOT caller.roles:\"staff\"", the_public));
+  EXPECT_TRUE(Holds("tags:caller.subject", the_owner, [] {
     Book book;
     book.add_tags("x");
     book.add_tags("ishmael");
@@ -68,18 +68,18 @@ TEST(Predicate, NamesTheCaller) {
   }()));
   Book role;
   role.set_owner("auditor");
-  EXPECT_TRUE(Holds("caller.roles:owner", kStranger, role));
-  EXPECT_FALSE(Holds("caller.roles:owner", kStaff, role));
+  EXPECT_TRUE(Holds("caller.roles:owner", a_stranger, role));
+  EXPECT_FALSE(Holds("caller.roles:owner", the_staff, role));
 }
 
 TEST(Predicate, ThePublicIsNobodyAlsoWhereAFieldIsEmpty) {
   const Book ownerless;
-  EXPECT_FALSE(Holds("owner = caller.subject", kPublic, ownerless));
-  EXPECT_FALSE(Holds("owner != caller.subject", kPublic, ownerless));
-  EXPECT_FALSE(Holds("caller.subject = owner", kPublic, ownerless));
-  EXPECT_FALSE(Holds("caller.subject = \"\"", kPublic, ownerless));
-  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", kPublic, ownerless));
-  EXPECT_FALSE(Holds("caller.roles:owner", kPublic, ownerless));
+  EXPECT_FALSE(Holds("owner = caller.subject", the_public, ownerless));
+  EXPECT_FALSE(Holds("owner != caller.subject", the_public, ownerless));
+  EXPECT_FALSE(Holds("caller.subject = owner", the_public, ownerless));
+  EXPECT_FALSE(Holds("caller.subject = \"\"", the_public, ownerless));
+  EXPECT_FALSE(Holds("caller.subject != \"ishmael\"", the_public, ownerless));
+  EXPECT_FALSE(Holds("caller.roles:owner", the_public, ownerless));
 }
 
 TEST(Predicate, OtherWordsOfTheCallerAreRefused) {
@@ -109,15 +109,17 @@ TEST(Predicate, ReachIsWhatHoldsForEveryMessage) {
   };
   constexpr char kVisible[] =
       "state != DRAFT OR owner = caller.subject OR caller.roles:\"staff\"";
-  EXPECT_EQ(reach(kVisible, kPublic), Reach::kDepends);
-  EXPECT_EQ(reach(kVisible, kStaff), Reach::kAlways);
-  EXPECT_EQ(reach("caller.roles:\"staff\"", kOwner), Reach::kNever);
-  EXPECT_EQ(reach("NOT caller.roles:\"staff\"", kOwner), Reach::kAlways);
-  EXPECT_EQ(reach("owner = caller.subject", kPublic), Reach::kNever);
-  EXPECT_EQ(reach("owner = caller.subject", kOwner), Reach::kDepends);
-  EXPECT_EQ(reach("caller.subject:* AND state = OUT", kPublic), Reach::kNever);
-  EXPECT_EQ(reach("caller.subject:* AND state = OUT", kOwner), Reach::kDepends);
-  EXPECT_EQ(reach("", kPublic), Reach::kAlways);
+  EXPECT_EQ(reach(kVisible, the_public), Reach::kDepends);
+  EXPECT_EQ(reach(kVisible, the_staff), Reach::kAlways);
+  EXPECT_EQ(reach("caller.roles:\"staff\"", the_owner), Reach::kNever);
+  EXPECT_EQ(reach("NOT caller.roles:\"staff\"", the_owner), Reach::kAlways);
+  EXPECT_EQ(reach("owner = caller.subject", the_public), Reach::kNever);
+  EXPECT_EQ(reach("owner = caller.subject", the_owner), Reach::kDepends);
+  EXPECT_EQ(reach("caller.subject:* AND state = OUT", the_public),
+            Reach::kNever);
+  EXPECT_EQ(reach("caller.subject:* AND state = OUT", the_owner),
+            Reach::kDepends);
+  EXPECT_EQ(reach("", the_public), Reach::kAlways);
 }
 
 class FormTest : public testing::Test {
@@ -148,7 +150,7 @@ class FormTest : public testing::Test {
 
 TEST_F(FormTest, HidesFieldsFromWhoMayNotSeeThem) {
   const auto item = Put(Full());
-  const Book to_public = Seen(*item, kPublic);
+  const Book to_public = Seen(*item, the_public);
   EXPECT_EQ(to_public.title(), "Moby");
   EXPECT_EQ(to_public.remark(), "");
   EXPECT_EQ(to_public.value(), 0);
@@ -156,22 +158,23 @@ TEST_F(FormTest, HidesFieldsFromWhoMayNotSeeThem) {
   EXPECT_EQ(to_public.origin().note(), "");
   EXPECT_EQ(to_public.etag(), item->etag());
 
-  const Book to_owner = Seen(*item, kOwner);
+  const Book to_owner = Seen(*item, the_owner);
   EXPECT_EQ(to_owner.remark(), "salty");
   EXPECT_EQ(to_owner.value(), 0);
-  EXPECT_EQ(Seen(*item, kStranger).remark(), "");
-  EXPECT_TRUE(MessageDifferencer::Equals(Seen(*item, kStaff), item->message()));
+  EXPECT_EQ(Seen(*item, a_stranger).remark(), "");
+  EXPECT_TRUE(
+      MessageDifferencer::Equals(Seen(*item, the_staff), item->message()));
 }
 
 TEST_F(FormTest, HidesResourcesFromWhoMayNotSeeThem) {
   Book draft = Full();
   draft.set_state(Book::DRAFT);
   const auto item = Put(draft);
-  EXPECT_FALSE(Form(kind(), kPublic).Sees(*item));
-  EXPECT_FALSE(Form(kind(), kStranger).Sees(*item));
-  EXPECT_TRUE(Form(kind(), kOwner).Sees(*item));
-  EXPECT_TRUE(Form(kind(), kStaff).Sees(*item));
-  EXPECT_TRUE(Form(kind(), kPublic).Sees(*Put(Full())));
+  EXPECT_FALSE(Form(kind(), the_public).Sees(*item));
+  EXPECT_FALSE(Form(kind(), a_stranger).Sees(*item));
+  EXPECT_TRUE(Form(kind(), the_owner).Sees(*item));
+  EXPECT_TRUE(Form(kind(), the_staff).Sees(*item));
+  EXPECT_TRUE(Form(kind(), the_public).Sees(*Put(Full())));
 }
 
 TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
@@ -179,7 +182,7 @@ TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
   plain.set_name("shelves/north/books/plain");
   plain.set_title("Plain");
   const auto item = Put(plain);
-  for (const Caller* caller : {&kPublic, &kOwner, &kStaff}) {
+  for (const Caller* caller : {&the_public, &the_owner, &the_staff}) {
     const Form form(kind(), *caller);
     std::unique_ptr<Message> scratch;
     std::string bytes;
@@ -190,14 +193,14 @@ TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
 
 TEST_F(FormTest, PublicBytesAreKept) {
   const auto item = Put(Full());
-  const Form form(kind(), kPublic);
+  const Form form(kind(), the_public);
   std::string scratch;
   EXPECT_EQ(&form.Bytes(*item, &scratch), item->public_bytes());
   EXPECT_NE(&form.Bytes(*item, &scratch), &item->bytes());
 }
 
 TEST_F(FormTest, OneScratchServesManyItems) {
-  const Form form(kind(), kOwner);
+  const Form form(kind(), the_owner);
   std::unique_ptr<Message> scratch;
   Book other = Full();
   other.set_name("shelves/north/books/other");
@@ -213,36 +216,36 @@ TEST_F(FormTest, OneScratchServesManyItems) {
 }
 
 TEST_F(FormTest, FieldsThatNoResourceShowsAreUnknown) {
-  const FieldAccess fields = Form(kind(), kPublic).fields();
+  const FieldAccess fields = Form(kind(), the_public).fields();
   EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), fields).ok());
   EXPECT_FALSE(
       Filter::Parse("origin.note = x", *Book::descriptor(), fields).ok());
   EXPECT_FALSE(Filter::Parse("remark = x", *Book::descriptor(), fields).ok());
-  const FieldAccess of_owner = Form(kind(), kOwner).fields();
+  const FieldAccess of_owner = Form(kind(), the_owner).fields();
   EXPECT_TRUE(Filter::Parse("remark = x", *Book::descriptor(), of_owner).ok());
   EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), of_owner).ok());
   EXPECT_TRUE(Filter::Parse("value > 0", *Book::descriptor(),
-                            Form(kind(), kStaff).fields())
+                            Form(kind(), the_staff).fields())
                   .ok());
   // A field that depends on the resource is known where it is seen.
   const auto item = Put(Full());
-  EXPECT_TRUE(Form(kind(), kOwner)
+  EXPECT_TRUE(Form(kind(), the_owner)
                   .fields(*item)
                   .Knows({Book::descriptor()->FindFieldByName("remark")}));
-  EXPECT_FALSE(Form(kind(), kStranger)
+  EXPECT_FALSE(Form(kind(), a_stranger)
                    .fields(*item)
                    .Knows({Book::descriptor()->FindFieldByName("remark")}));
 }
 
 TEST_F(FormTest, QueriesDoNotReachValuesThatAreHidden) {
   const auto item = Put(Full());
-  const Form form(kind(), kStranger);
+  const Form form(kind(), a_stranger);
   auto filter = Filter::Parse("remark = salty OR salty OR remark:*",
                               *Book::descriptor(), form.fields());
   ASSERT_TRUE(filter.ok());
   std::unique_ptr<Message> scratch;
   EXPECT_FALSE((*filter)->Matches(form.ForQuery(*item, &scratch)));
-  const Form of_owner(kind(), kOwner);
+  const Form of_owner(kind(), the_owner);
   EXPECT_TRUE((*filter)->Matches(of_owner.ForQuery(*item, &scratch)));
 }
 
@@ -250,17 +253,17 @@ TEST_F(FormTest, FingerprintsTellFormsApart) {
   const auto of = [this](const Caller& caller) {
     return Form(kind(), caller).Fingerprint();
   };
-  EXPECT_EQ(of(kPublic), of(Caller()));
-  EXPECT_NE(of(kPublic), of(kOwner));
-  EXPECT_NE(of(kOwner), of(kStranger));
-  EXPECT_NE(of(kOwner), of(Caller{"ishmael", {"staff"}}));
+  EXPECT_EQ(of(the_public), of(Caller()));
+  EXPECT_NE(of(the_public), of(the_owner));
+  EXPECT_NE(of(the_owner), of(a_stranger));
+  EXPECT_NE(of(the_owner), of(Caller{"ishmael", {"staff"}}));
   EXPECT_EQ(of(Caller{"x", {"a", "b"}}), of(Caller{"x", {"b", "a"}}));
   EXPECT_NE(of(Caller{"x", {"a"}}), of(Caller{"a", {"x"}}));
-  EXPECT_EQ(of(kOwner).find("ishmael"), std::string::npos);
+  EXPECT_EQ(of(the_owner).find("ishmael"), std::string::npos);
   const Kind& shelves =
       *catalogue_->ByDescriptor(library::v1::Shelf::descriptor());
-  EXPECT_EQ(Form(shelves, kPublic).Fingerprint(),
-            Form(shelves, kStaff).Fingerprint());
+  EXPECT_EQ(Form(shelves, the_public).Fingerprint(),
+            Form(shelves, the_staff).Fingerprint());
 }
 
 TEST_F(FormTest, ToPublicJudgesTheFullResource) {

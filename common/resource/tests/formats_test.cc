@@ -107,6 +107,7 @@ TEST(Text, Utf8IsJudgedStrictly) {
   EXPECT_EQ(CodePoints("ü€𝄞a"), 4u);
   EXPECT_EQ(Excerpt("üüü", 3), "ü…");
   EXPECT_EQ(Excerpt("abc", 3), "abc");
+  EXPECT_EQ(Excerpt("a\xFF"), "a\\xff");
 }
 
 }  // namespace

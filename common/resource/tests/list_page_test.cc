@@ -24,8 +24,8 @@ using library::v1::Book;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const Caller kPublic;
-const Caller kStaff{"clerk", {"staff"}};
+const Caller the_public;
+const Caller the_staff{"clerk", {"staff"}};
 
 absl::Status Wanted() { return absl::OkStatus(); }
 
@@ -59,7 +59,7 @@ class ListPageTest : public testing::Test {
     std::string order = "";
     int size = 0;
     bool deleted = false;
-    Caller caller = kPublic;
+    Caller caller = the_public;
     std::vector<std::string> more = {};
   };
 
@@ -120,6 +120,7 @@ TEST_F(ListPageTest, InNameOrderOfAParentOrOfAll) {
 
 TEST_F(ListPageTest, PagesFollowEachOther) {
   std::vector<Book> books;
+  books.reserve(120);
   for (int i = 0; i < 120; ++i) {
     books.push_back(Named("a", absl::StrFormat("b%03d", i)));
   }
@@ -149,7 +150,7 @@ TEST_F(ListPageTest, TokensBelongToTheirQueryFormAndDay) {
            {.filter = "pages = 0", .more = {"2019"}},
            {.order = "title", .more = {"2019"}},
            {.deleted = true, .more = {"2019"}},
-           {.caller = kStaff, .more = {"2019"}},
+           {.caller = the_staff, .more = {"2019"}},
        }) {
     EXPECT_EQ(status::Reason(Run(other, token).status), "PAGE_TOKEN_INVALID");
   }
@@ -161,7 +162,7 @@ TEST_F(ListPageTest, BadQueriesAreRefused) {
   // Fields of staff do not exist for the public.
   EXPECT_FALSE(Run({.filter = "value > 1"}).status.ok());
   EXPECT_FALSE(Run({.order = "value"}).status.ok());
-  EXPECT_TRUE(Run({.order = "value", .caller = kStaff}).status.ok());
+  EXPECT_TRUE(Run({.order = "value", .caller = the_staff}).status.ok());
 }
 
 TEST_F(ListPageTest, HiddenAndDeletedResourcesAreNotThere) {
@@ -173,8 +174,8 @@ TEST_F(ListPageTest, HiddenAndDeletedResourcesAreNotThere) {
   for (const char* order : {"", "title", "title desc"}) {
     EXPECT_THAT(Run({.order = order}).ids, ElementsAre("here"));
   }
-  EXPECT_THAT(Run({.caller = kStaff}).ids, ElementsAre("draft", "here"));
-  EXPECT_THAT(Run({.deleted = true, .caller = kStaff}).ids,
+  EXPECT_THAT(Run({.caller = the_staff}).ids, ElementsAre("draft", "here"));
+  EXPECT_THAT(Run({.deleted = true, .caller = the_staff}).ids,
               ElementsAre("draft", "gone", "here"));
 }
 
@@ -255,6 +256,7 @@ TEST_F(ListPageTest, APageEndsAtTwoMebibytes) {
 
 TEST_F(ListPageTest, ALongScanAnswersAShortPageAndNamesNothingHidden) {
   std::vector<Book> books;
+  books.reserve(kMaxExamined + 500);
   for (int i = 0; i < kMaxExamined + 500; ++i) {
     books.push_back(Named("a", absl::StrFormat("b%06d", i)));
   }
@@ -284,6 +286,7 @@ TEST_F(ListPageTest, ALongScanAnswersAShortPageAndNamesNothingHidden) {
 
 TEST_F(ListPageTest, StopsWhenNobodyWaits) {
   std::vector<Book> books;
+  books.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
     books.push_back(Named("a", absl::StrFormat("b%03d", i)));
   }

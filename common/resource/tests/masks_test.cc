@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/resource/tests/library.pb.h"
+#include "common/resource/text.h"
 #include "common/status/status.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
@@ -18,7 +19,6 @@ namespace transparency::resource {
 namespace {
 
 using google::protobuf::FieldMask;
-using google::protobuf::Message;
 using google::protobuf::util::MessageDifferencer;
 using library::v1::Book;
 
@@ -331,6 +331,10 @@ TEST(ReadMask, UnknownPathsAreRefused) {
                            "books.labels.k", "books..title", "books title"}) {
     EXPECT_EQ(Masked(text), "refused") << text;
   }
+  // A header can hold any bytes; the answer to it cannot.
+  auto refused = ReadMask::Parse("fields", "\xFF",
+                                 *library::v1::ListBooksResponse::descriptor());
+  EXPECT_TRUE(IsUtf8(refused.status().message()));
   std::string many = "next_page_token";
   for (int i = 0; i < 100; ++i) many += ",next_page_token";
   EXPECT_EQ(Masked(many), "refused");
