@@ -18,7 +18,8 @@ absl::Time DatabaseClock::Now() const {
 void DatabaseClock::Measured(absl::Time database, absl::Time sent,
                              absl::Time received) {
   const absl::Duration round_trip = received - sent;
-  if (round_trip < absl::ZeroDuration() || round_trip > kMaxRoundTrip) return;
+  if (round_trip < absl::ZeroDuration()) return;
+  if (measured_.exchange(true) && round_trip > kMaxRoundTrip) return;
   const absl::Duration offset = database - (sent + round_trip / 2);
   offset_micros_.store(absl::ToInt64Microseconds(offset),
                        std::memory_order_relaxed);

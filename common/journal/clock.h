@@ -38,6 +38,7 @@ class DatabaseClock : public Clock {
   absl::Duration offset() const override;
 
  private:
+  std::atomic<bool> measured_{false};
   std::atomic<int64_t> offset_micros_{0};
 };
 

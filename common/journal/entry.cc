@@ -19,11 +19,11 @@ void AppendText(std::string* out, absl::string_view text) {
 
 std::string Sha256(absl::string_view bytes) {
   // Fetched once: SHA256() looks the algorithm up each time (OpenSSL 3.0).
-  static const EVP_MD* const kAlgorithm =
+  static const EVP_MD* const algorithm =
       EVP_MD_fetch(nullptr, "SHA256", nullptr);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, kAlgorithm, nullptr);
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, algorithm, nullptr);
   return std::string(reinterpret_cast<const char*>(digest), size);
 }
 

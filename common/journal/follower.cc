@@ -129,6 +129,9 @@ class Follower::Thread {
   }
 
   absl::Status Load() {
+    // Facts are computed for the database's time from the first moment on.
+    absl::StatusOr<Head> measured = AskHead();
+    if (!measured.ok()) return measured.status();
     const absl::Time begun = SteadyNow();
     const absl::Time deadline = absl::Now() + options_.load_timeout;
     auto tables = ReadTables(session_.get(), store_->catalogue());
@@ -147,17 +150,25 @@ class Follower::Thread {
     return absl::OkStatus();
   }
 
+  // Measures the clock as well.
+  absl::StatusOr<Head> AskHead() {
+    const absl::Time sent = absl::Now();
+    auto row = session_->Query(kSelectHead, {}, sent + options_.poll_timeout);
+    if (!row.ok()) return row.status();
+    const Head head = ParseHead(*row);
+    clock_->Measured(head.database_time, sent, absl::Now());
+    return head;
+  }
+
   // Asks for the head and applies what is new. False when there is more.
   absl::StatusOr<bool> Poll() {
     // Taken before the question: what the writer publishes meanwhile is newer
     // than the answer.
     std::shared_ptr<const resource::Snapshot> base = store_->Base();
-    const absl::Time sent = absl::Now();
     const absl::Time asked = SteadyNow();
-    auto row = session_->Query(kSelectHead, {}, sent + options_.poll_timeout);
-    if (!row.ok()) return row.status();
-    const Head head = ParseHead(*row);
-    clock_->Measured(head.database_time, sent, absl::Now());
+    const absl::StatusOr<Head> answered = AskHead();
+    if (!answered.ok()) return answered.status();
+    const Head& head = *answered;
     if (head.revision < base->revision() ||
         (head.revision == base->revision() && head.digest != base->digest())) {
       return Changed(head.revision, base->revision());

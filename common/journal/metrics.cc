@@ -23,12 +23,13 @@ prometheus::Counter& Counter(prometheus::Registry* registry, const char* name,
 }
 
 Histogram& Buckets(prometheus::Registry* registry, const char* name,
-                   const char* help, Histogram::BucketBoundaries buckets) {
+                   const char* help,
+                   const Histogram::BucketBoundaries& buckets) {
   return prometheus::BuildHistogram()
       .Name(name)
       .Help(help)
       .Register(*registry)
-      .Add({}, std::move(buckets));
+      .Add({}, buckets);
 }
 
 }  // namespace

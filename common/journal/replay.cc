@@ -131,17 +131,19 @@ class ItemMakers {
 
   void Hand() {
     if (chunk_.rows.empty()) return;
-    Chunk chunk;
-    chunk.kind = chunk_.kind;
-    chunk.bytes.reserve(chunk_.bytes.size());
-    chunk.rows.reserve(kRowsAtOnce);
-    std::swap(chunk, chunk_);
+    const Kind* const kind = chunk_.kind;
     absl::MutexLock lock(&mutex_);
     const auto room = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return chunks_.size() < kMaxChunks;
     };
     mutex_.Await(absl::Condition(&room));
-    chunks_.push_back(std::move(chunk));
+    chunks_.push_back(std::move(chunk_));
+    chunk_ = Chunk();
+    if (!spare_.empty()) {
+      chunk_ = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    chunk_.kind = kind;
   }
 
   void Join() {
@@ -155,10 +157,11 @@ class ItemMakers {
   }
 
   void Work(Maker* maker) {
+    Chunk chunk;
     while (true) {
-      Chunk chunk;
       {
         absl::MutexLock lock(&mutex_);
+        if (chunk.kind != nullptr) spare_.push_back(std::move(chunk));
         const auto ready = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
           return ended_ || !chunks_.empty();
         };
@@ -167,8 +170,11 @@ class ItemMakers {
         chunk = std::move(chunks_.front());
         chunks_.pop_front();
       }
-      for (const Raw& raw : chunk.rows)
+      for (const Raw& raw : chunk.rows) {
         maker->status.Update(Make(chunk, raw, &maker->part));
+      }
+      chunk.rows.clear();
+      chunk.bytes.clear();
     }
     maker->part.Sort();
   }
@@ -197,6 +203,8 @@ class ItemMakers {
   Chunk chunk_;  // of the adding thread
   absl::Mutex mutex_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
+  // Used ones: to free much at once makes glibc tidy all that is free.
+  std::vector<Chunk> spare_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Maker> makers_;
 };

@@ -18,8 +18,9 @@ FollowerOptions WithConninfo(FollowerOptions options,
 
 }  // namespace
 
-Replica::Replica(ReplicaOptions options, const resource::Catalogue* catalogue,
-                 Clock* clock, prometheus::Registry* registry)
+Replica::Replica(const ReplicaOptions& options,
+                 const resource::Catalogue* catalogue, Clock* clock,
+                 prometheus::Registry* registry)
     : metrics_(registry),
       store_(catalogue, clock, options.store),
       follower_(WithConninfo(options.follower, options.conninfo), &store_,

@@ -26,7 +26,7 @@ struct ReplicaOptions {
 class Replica {
  public:
   // All of it outlives the replica.
-  Replica(ReplicaOptions options, const resource::Catalogue* catalogue,
+  Replica(const ReplicaOptions& options, const resource::Catalogue* catalogue,
           Clock* clock, prometheus::Registry* registry);
   ~Replica();
 

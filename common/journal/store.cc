@@ -63,6 +63,8 @@ std::shared_ptr<const resource::Snapshot> Store::Base() const {
 
 std::shared_ptr<const resource::Snapshot> Store::Current() {
   std::shared_ptr<const Live> live = live_.load();
+  // Until then the clock may be uncorrected, and the instant never goes back.
+  if (!loaded_) return {live, &live->snapshot};
   const absl::Time now = clock_->Now();
   const bool due = now >= live->next_change;
   if (due || now - live->snapshot.instant() >= kMaxInstantLag) {

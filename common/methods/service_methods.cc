@@ -6,7 +6,6 @@
 #include "common/methods/found_for_change.h"
 #include "common/methods/fresh_reads.h"
 #include "common/methods/request_fields.h"
-#include "common/resource/masks.h"
 
 namespace transparency::methods {
 namespace {
@@ -27,22 +26,6 @@ const Message* Prototype(const google::protobuf::Descriptor* type) {
       type);
 }
 
-// Leaves of an answer what the field mask beside the request names (AIP-157).
-absl::StatusOr<std::string> Masked(const rpc::Call& call,
-                                   absl::StatusOr<std::string> answer) {
-  const absl::optional<std::string> mask = call.Header("x-goog-fieldmask");
-  if (!mask.has_value() || !answer.ok()) return answer;
-  const auto& type = *call.descriptor()->output_type();
-  auto wanted = resource::ReadMask::Parse("x-goog-fieldmask", *mask, type);
-  if (!wanted.ok()) return wanted.status();
-  std::unique_ptr<Message> message(Prototype(&type)->New());
-  if (!message->ParseFromString(*answer)) {
-    return absl::InternalError("an answer that is not its own type");
-  }
-  wanted->Apply(message.get());
-  return message->SerializeAsString();
-}
-
 }  // namespace
 
 ServiceMethods::ServiceMethods(
@@ -53,7 +36,7 @@ ServiceMethods::ServiceMethods(
       catalogue_(catalogue),
       store_(store),
       writer_(writer),
-      rows_(std::move(rows)) {}
+      rows_(rows) {}
 
 void ServiceMethods::AddSnapshotRead(absl::string_view method, rpc::Place place,
                                      SnapshotFn handler) {
@@ -66,7 +49,7 @@ void ServiceMethods::AddSnapshotRead(absl::string_view method, rpc::Place place,
         if (!fresh.ok()) return fresh;
         std::shared_ptr<const resource::Snapshot> snapshot = store->Current();
         TellFreshness(name, *store, *snapshot, &call);
-        return Masked(call, handler(*snapshot, call, request));
+        return handler(*snapshot, call, request);
       });
 }
 

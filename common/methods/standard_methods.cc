@@ -14,7 +14,6 @@ namespace transparency::methods {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
 absl::Status Lacks(const MethodDescriptor& method, absl::string_view what) {

@@ -143,8 +143,7 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
 
   auto after = resource::ApplyUpdate(
       (*before)->message(), incoming, MaskOf(request),
-      resource::Form(kind, decision.caller()).fields(**before),
-      field->name());
+      resource::Form(kind, decision.caller()).fields(**before), field->name());
   if (!after.ok()) return after.status();
   absl::Status status = resource::CheckResource(**after);
   if (status.ok()) {

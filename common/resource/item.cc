@@ -23,15 +23,22 @@ using google::protobuf::Message;
 // apart.
 constexpr size_t kEtagBytes = 8;
 
-// The same message always gives the same bytes, also where it holds a map.
+// Appends the message as bytes, `size` of them by its ByteSizeLong. The same
+// message always gives the same bytes, also where it holds a map.
+void AppendDeterministic(const Message& message, size_t size,
+                         std::string* bytes) {
+  const size_t begin = bytes->size();
+  bytes->resize(begin + size);
+  google::protobuf::io::ArrayOutputStream stream(bytes->data() + begin,
+                                                 static_cast<int>(size));
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeWithCachedSizes(&coded);
+}
+
 std::string Deterministic(const Message& message) {
   std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializePartialToCodedStream(&coded);
-  }
+  AppendDeterministic(message, message.ByteSizeLong(), &bytes);
   return bytes;
 }
 
@@ -53,19 +60,24 @@ std::string Etag(absl::string_view plain, absl::string_view salt) {
       "\"", absl::BytesToHexString(digest.substr(0, kEtagBytes)), "\"");
 }
 
-// One text field on the wire; appended to a message it is part of it.
-std::string Field(const FieldDescriptor& field, absl::string_view value) {
+// Room for the etag's field behind a message's bytes.
+constexpr size_t kEtagFieldBytes = 24;
+
+// Appends one text field on the wire; behind a message it is part of it.
+void AppendField(const FieldDescriptor& field, absl::string_view value,
+                 std::string* bytes) {
   using google::protobuf::internal::WireFormatLite;
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.WriteTag(WireFormatLite::MakeTag(
-        field.number(), WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
-    coded.WriteVarint32(static_cast<uint32_t>(value.size()));
-    coded.WriteRaw(value.data(), static_cast<int>(value.size()));
-  }
-  return bytes;
+  using google::protobuf::io::CodedOutputStream;
+  uint8_t head[10];
+  uint8_t* end = CodedOutputStream::WriteTagToArray(
+      WireFormatLite::MakeTag(field.number(),
+                              WireFormatLite::WIRETYPE_LENGTH_DELIMITED),
+      head);
+  end = CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(value.size()), end);
+  bytes->append(reinterpret_cast<const char*>(head),
+                static_cast<size_t>(end - head));
+  bytes->append(value.data(), value.size());
 }
 
 // `body`, a message of the item's type, as Deterministic gives it.
@@ -94,7 +106,7 @@ std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
   const bool has_body = !stored.body.empty() && stored.personal == nullptr;
   const std::string before =
       compare && !has_body ? Deterministic(*message) : std::string();
-  const std::string after = item->Finish(std::move(message), now);
+  const absl::string_view after = item->Finish(std::move(message), now);
   if (compare && has_body) {
     // Other bytes may stand for the same message still.
     item->clock_pending_ =
@@ -116,7 +128,8 @@ std::shared_ptr<const Item> Item::At(absl::Time now) const {
   return item;
 }
 
-std::string Item::Finish(std::unique_ptr<Message> message, absl::Time now) {
+absl::string_view Item::Finish(std::unique_ptr<Message> message,
+                               absl::Time now) {
   const auto* reflection = message->GetReflection();
   reflection->ClearField(message.get(), kind_.etag_field);
   deleted_ = kind_.delete_time_field != nullptr &&
@@ -124,13 +137,15 @@ std::string Item::Finish(std::unique_ptr<Message> message, absl::Time now) {
   if (kind_.rules.effective && !deleted_) {
     next_change_ = kind_.rules.effective(message.get(), now);
   }
-  std::string plain = Deterministic(*message);
-  const std::string etag = Etag(plain, personal_salt_);
-  bytes_ = absl::StrCat(plain, Field(*kind_.etag_field, etag));
+  const size_t size = message->ByteSizeLong();
+  bytes_.reserve(size + kEtagFieldBytes);
+  AppendDeterministic(*message, size, &bytes_);
+  const std::string etag = Etag(bytes_, personal_salt_);
+  AppendField(*kind_.etag_field, etag, &bytes_);
   reflection->SetString(message.get(), kind_.etag_field, etag);
   message_ = std::move(message);
   FindPublicForm();
-  return plain;
+  return absl::string_view(bytes_).substr(0, size);
 }
 
 void Item::FindPublicForm() {

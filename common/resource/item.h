@@ -81,9 +81,9 @@ class Item {
  private:
   Item(const Kind& kind, std::shared_ptr<const std::string> name)
       : kind_(kind), name_(std::move(name)) {}
-  // Returns message() serialized without its etag.
-  std::string Finish(std::unique_ptr<google::protobuf::Message> message,
-                     absl::Time now);
+  // Returns message() serialized without its etag, a part of bytes().
+  absl::string_view Finish(std::unique_ptr<google::protobuf::Message> message,
+                           absl::Time now);
   void FindPublicForm();
 
   const Kind& kind_;

@@ -311,7 +311,7 @@ void SnapshotPart::Sort() {
   entries_.reserve(places.size());
   for (const auto& [key, number] : places) {
     const ItemPtr& item = items_[number];
-    entries_.push_back({key, item->shared_name(), &item->kind()});
+    entries_.push_back({key, &item->name(), &item->kind()});
   }
 }
 
@@ -361,9 +361,9 @@ void SnapshotBuilder::SetHead(int64_t revision, std::string digest) {
 
 void SnapshotBuilder::Index(const ItemPtr& item, bool add) {
   for (const IndexKey& key : KeysOf(*item)) {
-    Snapshot::IndexEntry entry{key, item->shared_name(), &item->kind()};
+    const Snapshot::IndexEntry entry{key, &item->name(), &item->kind()};
     if (add) {
-      snapshot_.index_.Put(std::move(entry), owner_);
+      snapshot_.index_.Put(entry, owner_);
     } else {
       snapshot_.index_.Erase(entry, owner_);
     }

@@ -98,9 +98,11 @@ class Snapshot {
       return a < b->name();
     }
   };
+  // Trivial to copy, since a change copies a chunk of them for each of its
+  // keys.
   struct IndexEntry {
     IndexKey key;
-    std::shared_ptr<const std::string> name;
+    const std::string* name;  // of the item, which stands in items_
     const Kind* kind;
   };
   struct ByKey {

@@ -38,8 +38,8 @@ std::string FirstIn(absl::string_view bytes, const Descriptor& type,
     if (field->type() == FieldDescriptor::TYPE_STRING) {
       if (!resource::IsUtf8(value.length_delimited())) return path;
     } else if (field->message_type() != nullptr) {
-      const std::string below = FirstIn(value.length_delimited(),
-                                        *field->message_type(), depth + 1);
+      const std::string below =
+          FirstIn(value.length_delimited(), *field->message_type(), depth + 1);
       if (!below.empty()) return absl::StrCat(path, ".", below);
     }
   }

@@ -3,9 +3,12 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "absl/types/optional.h"
+#include "common/resource/masks.h"
 #include "common/rpc/service_core.h"
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
+#include "google/protobuf/message.h"
 #include "grpcpp/alarm.h"
 
 namespace transparency::rpc {
@@ -51,6 +54,8 @@ class UnaryCall final : public Call,
   }
 
  private:
+  absl::Status TakeReadMask();
+  absl::StatusOr<std::string> Masked(const std::string& answer) const;
   void AdmitThenDispatch();
   void Dispatch(std::unique_ptr<google::protobuf::Message> request);
   void RunDirect(google::protobuf::Message* request);
@@ -65,6 +70,7 @@ class UnaryCall final : public Call,
   bool entered_ = false;
   grpc::ByteBuffer request_;
   std::unique_ptr<google::protobuf::Message> request_message_;
+  absl::optional<resource::ReadMask> read_mask_;
   grpc::ByteBuffer response_;
   std::atomic<bool> answered_{false};
   std::unique_ptr<grpc::Alarm> alarm_;
@@ -90,6 +96,7 @@ class Answering {
 void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   Answered();
+  if (answer.ok() && read_mask_) answer = Masked(*answer);
   SendableHeaders(this, context_);
   SendableTrailers(this, context_);
   const absl::Status status = core_->Close(*served_, *this, answer.status());
@@ -115,9 +122,34 @@ void UnaryCall::OnReadDone(bool ok) {
       Guarded([&] { return core_->ReadRequest(request_, request.get()); });
   request_.Clear();
   if (!read.ok()) return Answer(read);
+  if (absl::Status mask = TakeReadMask(); !mask.ok()) return Answer(mask);
   if (abandoned()) return Answer(AbandonedStatus(*this));
   request_message_ = std::move(request);
   AdmitThenDispatch();
+}
+
+// Which fields of the answer the client wants (AIP-157).
+absl::Status UnaryCall::TakeReadMask() {
+  constexpr char kHeader[] = "x-goog-fieldmask";
+  const auto text = Header(kHeader);
+  if (!text || descriptor() == nullptr) return absl::OkStatus();
+  auto mask =
+      resource::ReadMask::Parse(kHeader, *text, *descriptor()->output_type());
+  if (!mask.ok()) return mask.status();
+  read_mask_ = *std::move(mask);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> UnaryCall::Masked(const std::string& answer) const {
+  std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(descriptor()->output_type())
+          ->New());
+  if (!message->ParseFromString(answer)) {
+    return absl::InternalError("the answer is not of its own type");
+  }
+  read_mask_->Apply(message.get());
+  return message->SerializeAsString();
 }
 
 void UnaryCall::AdmitThenDispatch() {

@@ -128,6 +128,12 @@ int Main(int argc, char** argv, const Program& program) {
                  program.name.c_str(), positional[1], program.name.c_str());
     return kUsageError;
   }
+  if (positional.size() > 2 && !subcommand->takes_arguments) {
+    std::fprintf(stderr, "%s: %s takes no argument %s; see %s --help\n",
+                 program.name.c_str(), positional[1], positional[2],
+                 program.name.c_str());
+    return kUsageError;
+  }
   const std::string level = absl::GetFlag(FLAGS_log_level);
   if (!IsLogLevel(level)) {
     std::fprintf(stderr, "%s: --log_level=%s is no level; see %s --help\n",

@@ -15,6 +15,7 @@ struct Subcommand {
   std::string summary;
   // `arguments`: what stood on the command line after the name, less flags.
   std::function<absl::Status(const std::vector<std::string>& arguments)> run;
+  bool takes_arguments = false;  // without: more words are refused
 };
 
 // An executable of the suite.

@@ -118,7 +118,8 @@ int Main(int argc, char** argv, const Service& service) {
       {"seed",
        "Sends the facts of JSON-lines files to a running service (--target, "
        "--token_file).",
-       [&](const Arguments& files) { return SendSamples(service, files); }},
+       [&](const Arguments& files) { return SendSamples(service, files); },
+       /*takes_arguments=*/true},
   };
   return server::Main(argc, argv, program);
 }

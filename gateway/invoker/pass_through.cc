@@ -96,11 +96,13 @@ class PassedCall
 
   // From the owner.
   void OnReadInitialMetadataDone(bool ok) override {
-    if (!ok) return;
-    for (const auto& [key, value] : onward_.AnswerHeaders()) {
-      client_->call().AddHeader(key, value);
+    if (ok) {
+      for (const auto& [key, value] : onward_.AnswerHeaders()) {
+        client_->call().AddHeader(key, value);
+      }
+      if (!unary_) client_->SendHeaders();
     }
-    if (!unary_) client_->SendHeaders();
+    if ((arrived_.fetch_or(kHeaders) & kAnswer) != 0) Deliver();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return Close();
@@ -108,8 +110,7 @@ class PassedCall
     // until then. A stream that has ended meanwhile reacts no more.
     AddHold();
     answer_hold_ = true;
-    client_->Write(std::move(answer_));
-    if (abandoned_) DropAnswer();
+    if ((arrived_.fetch_or(kAnswer) & kHeaders) != 0) Deliver();
   }
   void OnWriteDone(bool ok) override {
     if (ok) client_->Read();
@@ -119,7 +120,8 @@ class PassedCall
     for (const auto& [key, value] : onward_.AnswerTrailers()) {
       client_->call().AddTrailer(key, value);
     }
-    client_->FinishRaw(onward_.Final(status));
+    // Who abandons a call gives its client the reason.
+    if (!abandoned_) client_->FinishRaw(onward_.Final(status));
   }
 
  private:
@@ -145,6 +147,10 @@ class PassedCall
   void Close() {
     if (gate_.Close()) RemoveHold();
   }
+  void Deliver() {
+    client_->Write(std::move(answer_));
+    if (abandoned_) DropAnswer();
+  }
   void DropAnswer() {
     if (answer_hold_.exchange(false)) RemoveHold();
   }
@@ -156,6 +162,11 @@ class PassedCall
   Gate gate_;
   std::atomic<bool> abandoned_{false};
   std::atomic<bool> answer_hold_{false};
+  // gRPC may tell of the first answer before it tells of the headers, which go
+  // first: whichever comes second delivers.
+  static constexpr int kHeaders = 1;
+  static constexpr int kAnswer = 2;
+  std::atomic<int> arrived_{0};
   grpc::ByteBuffer request_;  // on its way to the owner
   grpc::ByteBuffer answer_;   // on its way from the owner
   std::shared_ptr<PassedCall> self_;

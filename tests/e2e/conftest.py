@@ -10,6 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import suite as suite_module  # noqa: E402
 
+GRPC_PROTOS = "/usr/share/grpc-proto"
+
 
 def generate_stubs(directory):
     """Python messages and stubs of the whole contract, made by protoc and grpc's own plugin."""
@@ -20,11 +22,16 @@ def generate_stubs(directory):
         "api/launch_stage.proto", "api/resource.proto", "api/field_info.proto", "rpc/status.proto",
         "rpc/error_details.proto", "rpc/code.proto", "type/date.proto", "type/money.proto",
         "type/datetime.proto", "type/dayofweek.proto", "type/timeofday.proto", "type/interval.proto")]
-    subprocess.run(["protoc", f"-I{suite_module.ROOT / 'protos'}", f"-I{google}",
+    own_of_grpc = [f"{GRPC_PROTOS}/grpc/{part}.proto" for part in (
+        "health/v1/health", "reflection/v1/reflection", "reflection/v1alpha/reflection")]
+    subprocess.run(["protoc", f"-I{suite_module.ROOT / 'protos'}", f"-I{google}", f"-I{GRPC_PROTOS}",
                     f"--python_out={directory}", f"--grpc_python_out={directory}",
-                    "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin", *own, *imported], check=True)
+                    "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin", *own, *imported, *own_of_grpc],
+                   check=True)
     import google as google_namespace
+    import grpc as grpc_namespace
     google_namespace.__path__.append(str(directory / "google"))
+    grpc_namespace.__path__.append(str(directory / "grpc"))
     sys.path.insert(0, str(directory))
 
 

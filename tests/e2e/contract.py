@@ -1,5 +1,9 @@
 """The contract by descriptor: what a test needs to say or walk it without naming each message's module."""
 
+import re
+import urllib.parse
+
+from google.api import annotations_pb2 as annotations_pb2_http  # pylint: disable=import-error
 from google.protobuf import symbol_database
 
 from transparency.centre.v1 import centre_service_pb2  # pylint: disable=import-error
@@ -44,3 +48,31 @@ def resources(service):
     """The service's kinds: descriptor by singular-like message name, from its Get methods."""
     return {method.output_type.name: method.output_type for method in SERVICES[service].methods
             if method.name == f"Get{method.output_type.name}"}
+
+
+def collection_of(service, kind):
+    """(the List method of a kind, its repeated field in the answer)."""
+    for method in SERVICES[service].methods:
+        if method.name.startswith("List"):
+            for field in method.output_type.fields:
+                if field.message_type is not None and field.message_type.name == kind:
+                    return method.name, field.name
+    raise AssertionError(f"no list of {kind}")
+
+
+def http_get(service, method, **fields):
+    """The path and query by which the JSON port serves a read, given its request's scalar fields."""
+    rule = SERVICES[service].methods_by_name[method].GetOptions().Extensions[annotations_pb2_http.http]
+    rest = dict(fields)
+
+    def fill(match):
+        return urllib.parse.quote(str(rest.pop(match.group(1))), safe="/")
+    target = re.sub(r"{(\w+)(?:=[^}]*)?}", fill, rule.get)
+    if rest:
+        target += "?" + urllib.parse.urlencode({json_name(name): value for name, value in rest.items()})
+    return target
+
+
+def json_name(name):
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)

@@ -18,18 +18,19 @@ class ProgramTest : public testing::Test {
                 .summary = "Serves trials.",
                 .listen = "127.0.0.1:21100",
                 .metrics_listen = "127.0.0.1:21101"};
-    program_.subcommands = {
-        {"serve", "serves",
-         [this](const auto&) {
-           ran_ = "serve";
-           options_ = OptionsFromFlags();
-           return absl::OkStatus();
-         }},
-        {"check", "checks", [this](const std::vector<std::string>& arguments) {
-           ran_ = "check";
-           arguments_ = arguments;
-           return absl::DataLossError("a gap");
-         }}};
+    program_.subcommands = {{"serve", "serves",
+                             [this](const auto&) {
+                               ran_ = "serve";
+                               options_ = OptionsFromFlags();
+                               return absl::OkStatus();
+                             }},
+                            {"check", "checks",
+                             [this](const std::vector<std::string>& arguments) {
+                               ran_ = "check";
+                               arguments_ = arguments;
+                               return absl::DataLossError("a gap");
+                             },
+                             /*takes_arguments=*/true}};
   }
 
   int Run(std::vector<std::string> arguments) {
@@ -82,6 +83,8 @@ TEST_F(ProgramTest, HelpListsSubcommandsAndFlagsAndSucceeds) {
 TEST_F(ProgramTest, WrongSubcommandsAndLevelsAreUsageErrors) {
   EXPECT_EQ(Run({"nope"}), 2);
   EXPECT_THAT(error_, HasSubstr("no subcommand nope"));
+  EXPECT_EQ(Run({"serve", "more"}), 2);
+  EXPECT_THAT(error_, HasSubstr("serve takes no argument more"));
   EXPECT_EQ(Run({"--log_level=loud"}), 2);
   EXPECT_THAT(error_, HasSubstr("loud"));
 }

@@ -1,0 +1,99 @@
+"""A service behind the gateway that a test holds in its hands: any method, any kind of call, of bytes."""
+
+import threading
+from concurrent import futures
+
+import grpc
+
+from suite import free_port
+
+
+class Seen:
+    """One call as the owner saw it."""
+
+    def __init__(self, path, context):
+        self.path = path
+        self.metadata = dict(context.invocation_metadata())
+        self.time_remaining = context.time_remaining()
+        self.cancelled = threading.Event()
+        context.add_callback(self.cancelled.set)
+
+
+class FakeOwner(grpc.GenericRpcHandler):
+    """Each method is a function (messages, context, seen) that yields the answers' bytes."""
+
+    def __init__(self, **methods):
+        self.methods = methods
+        self.calls = []
+        self.arrived = threading.Event()
+        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+        self.server.add_generic_rpc_handlers((self,))
+        self.address = f"127.0.0.1:{free_port()}"
+        self.server.add_insecure_port(self.address)
+        self.server.start()
+
+    def service(self, handler_call_details):
+        method = self.methods.get(handler_call_details.method.rsplit("/", 1)[1])
+        if method is None:
+            return None
+
+        def handle(messages, context):
+            seen = Seen(handler_call_details.method, context)
+            self.calls.append(seen)
+            self.arrived.set()
+            yield from method(messages, context, seen)
+        return grpc.stream_stream_rpc_method_handler(handle)
+
+    def close(self):
+        self.server.stop(None).wait()
+
+
+def echo(messages, context, _):
+    """Every message back, with headers and trailers."""
+    context.send_initial_metadata((("x-owner", "fake"), ("x-owner-bin", b"\x00\xff")))
+    context.set_trailing_metadata((("x-trailer", "last"), ("x-trailer-bin", b"\xfe\x01")))
+    yield from messages
+
+
+def wait(messages, _, seen):
+    """Answers never; ends when the call is cancelled."""
+    next(iter(messages), None)
+    seen.cancelled.wait(60)
+    return
+    yield  # pylint: disable=unreachable
+
+
+def fail(code, message, details=b""):
+    """Refuses with these details."""
+    def refuse(messages, context, _):
+        next(iter(messages), None)
+        if details:
+            context.set_trailing_metadata((("grpc-status-details-bin", details), ("x-why", "because")))
+        context.abort(code, message)
+        yield b""
+    return refuse
+
+
+class SplitOwner(FakeOwner):
+    """Two replicas behind one address: what changes something goes to the first, reads go to the second."""
+
+    def __init__(self, first, second):
+        self.channels = [grpc.insecure_channel(process.address) for process in (first, second)]
+        super().__init__()
+
+    def service(self, handler_call_details):
+        path = handler_call_details.method
+        is_read = path.rsplit("/", 1)[1].startswith(("Get", "List", "Summarize", "Search", "Verify"))
+
+        def forward(message, context):
+            self.calls.append(Seen(path, context))
+            metadata = [(k, v) for k, v in context.invocation_metadata() if not k.startswith(("user-agent", "grpc-"))]
+            try:
+                answer, call = self.channels[is_read].unary_unary(path).with_call(message, metadata=metadata, timeout=20)
+            except grpc.RpcError as error:
+                context.send_initial_metadata(error.initial_metadata())
+                context.set_trailing_metadata(error.trailing_metadata())
+                context.abort(error.code(), error.details())
+            context.send_initial_metadata(call.initial_metadata())
+            return answer
+        return grpc.unary_unary_rpc_method_handler(forward)
