@@ -290,7 +290,7 @@ absl::Status ReplayUnchecked(const Replayed& replayed, absl::Time now,
     if (stored.personal == nullptr) return Unreadable(entry.name);
     stored.personal_salt = replayed.personal_salt;
   }
-  builder->Put(Item::Make(*kind, std::move(stored), now, previous.get()));
+  builder->Put(Item::Make(*kind, std::move(stored), now));
   return absl::OkStatus();
 }
 

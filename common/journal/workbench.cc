@@ -110,8 +110,7 @@ struct Draft {
     salt = personal == nullptr ? "" : RandomBytes(kSaltBytes);
   }
 
-  ItemPtr Make(const Kind& kind, int64_t revision, absl::Time now,
-               const Item* previous) const {
+  ItemPtr Make(const Kind& kind, int64_t revision, absl::Time now) const {
     Item::Stored stored;
     stored.message.reset(message->New());
     stored.message->CopyFrom(*message);
@@ -122,7 +121,7 @@ struct Draft {
     stored.personal_salt = salt;
     stored.revision = revision;
     stored.recorded_in_effect = true;
-    return Item::Make(kind, std::move(stored), now, previous);
+    return Item::Make(kind, std::move(stored), now);
   }
 
   std::unique_ptr<Message> message;   // without personal fields and etag
@@ -205,12 +204,11 @@ absl::StatusOr<ItemPtr> Workbench::Put(const Message& resource, ChangeKind kind,
              draft.message.get());
     CopyTime(previous->message(), (*type)->update_time_field,
              draft.message.get());
-    const ItemPtr same =
-        draft.Make(**type, previous->revision(), now_, previous.get());
+    const ItemPtr same = draft.Make(**type, previous->revision(), now_);
     if (same->etag() == previous->etag()) return previous;
   }
   SetTime(draft.message.get(), (*type)->update_time_field, now_);
-  ItemPtr item = draft.Make(**type, head_.revision + 1, now_, previous.get());
+  ItemPtr item = draft.Make(**type, head_.revision + 1, now_);
   Append(item, kind, std::move(source), draft.change);
   return item;
 }
@@ -224,7 +222,7 @@ absl::Status Workbench::ErasePersonal(absl::string_view name,
   stored.message = previous->WithoutPersonal();
   stored.revision = head_.revision + 1;
   stored.recorded_in_effect = true;
-  Append(Item::Make(previous->kind(), std::move(stored), now_, previous.get()),
+  Append(Item::Make(previous->kind(), std::move(stored), now_),
          v1::Change::ERASED, std::move(source),
          PendingChange::Personal::kErase);
   return absl::OkStatus();
@@ -237,9 +235,8 @@ void Workbench::PutClock(const ItemPtr& item) {
   stored.personal_salt = item->personal_salt();
   stored.revision = head_.revision + 1;
   stored.recorded_in_effect = true;
-  Append(Item::Make(item->kind(), std::move(stored), now_, item.get()),
-         v1::Change::CLOCK, {kClockStep, "", "", ""},
-         PendingChange::Personal::kKeep);
+  Append(Item::Make(item->kind(), std::move(stored), now_), v1::Change::CLOCK,
+         {kClockStep, "", "", ""}, PendingChange::Personal::kKeep);
 }
 
 void Workbench::Append(ItemPtr item, ChangeKind kind, EntrySource source,

@@ -91,15 +91,10 @@ std::string Reserialized(const Item& item, absl::string_view body) {
 }  // namespace
 
 std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
-                                       absl::Time now, const Item* previous) {
+                                       absl::Time now) {
   std::unique_ptr<Message> message = std::move(stored.message);
   if (stored.personal != nullptr) message->MergeFrom(*stored.personal);
-  const std::string& name =
-      message->GetReflection()->GetString(*message, kind.name_field);
-  auto shared_name = previous != nullptr && previous->name() == name
-                         ? previous->shared_name()
-                         : std::make_shared<const std::string>(name);
-  std::shared_ptr<Item> item(new Item(kind, std::move(shared_name)));
+  std::shared_ptr<Item> item(new Item(kind));
   item->revision_ = stored.revision;
   item->personal_salt_ = std::move(stored.personal_salt);
   const bool compare = kind.rules.effective && !stored.recorded_in_effect;
@@ -120,7 +115,7 @@ std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
 std::shared_ptr<const Item> Item::At(absl::Time now) const {
   std::unique_ptr<Message> copy(message_->New());
   copy->CopyFrom(*message_);
-  std::shared_ptr<Item> item(new Item(kind_, name_));
+  std::shared_ptr<Item> item(new Item(kind_));
   item->revision_ = revision_;
   item->personal_salt_ = personal_salt_;
   item->Finish(std::move(copy), now);
@@ -143,6 +138,7 @@ absl::string_view Item::Finish(std::unique_ptr<Message> message,
   const std::string etag = Etag(bytes_, personal_salt_);
   AppendField(*kind_.etag_field, etag, &bytes_);
   reflection->SetString(message.get(), kind_.etag_field, etag);
+  name_ = &reflection->GetStringReference(*message, kind_.name_field, nullptr);
   message_ = std::move(message);
   FindPublicForm();
   return absl::string_view(bytes_).substr(0, size);

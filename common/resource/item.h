@@ -34,20 +34,15 @@ class Item {
     bool recorded_in_effect = false;
   };
 
-  // Brings `stored` into effect at `now`. `previous` (may be null) is the item
-  // it takes the place of.
+  // Brings `stored` into effect at `now`.
   static std::shared_ptr<const Item> Make(const Kind& kind, Stored stored,
-                                          absl::Time now,
-                                          const Item* previous = nullptr);
+                                          absl::Time now);
 
   // The same resource at a later instant, as the clock alone changes it.
   std::shared_ptr<const Item> At(absl::Time now) const;
 
   const Kind& kind() const { return kind_; }
   const std::string& name() const { return *name_; }
-  const std::shared_ptr<const std::string>& shared_name() const {
-    return name_;
-  }
   // The full effective resource, with personal fields and etag.
   const google::protobuf::Message& message() const { return *message_; }
   template <class T>
@@ -79,15 +74,14 @@ class Item {
   std::unique_ptr<google::protobuf::Message> PersonalOnly() const;
 
  private:
-  Item(const Kind& kind, std::shared_ptr<const std::string> name)
-      : kind_(kind), name_(std::move(name)) {}
+  explicit Item(const Kind& kind) : kind_(kind) {}
   // Returns message() serialized without its etag, a part of bytes().
   absl::string_view Finish(std::unique_ptr<google::protobuf::Message> message,
                            absl::Time now);
   void FindPublicForm();
 
   const Kind& kind_;
-  std::shared_ptr<const std::string> name_;
+  const std::string* name_ = nullptr;  // a field of message_
   std::unique_ptr<const google::protobuf::Message> message_;
   std::string bytes_;
   std::unique_ptr<const std::string> public_bytes_;

@@ -191,7 +191,7 @@ bool Snapshot::ByKey::operator()(const IndexEntry& a,
                                  const IndexEntry& b) const {
   if (Less(a.key, b.key)) return true;
   if (Less(b.key, a.key)) return false;
-  return *a.name < *b.name;
+  return a.item->name() < b.item->name();
 }
 
 bool Snapshot::ByKey::operator()(const IndexEntry& a, const IndexKey& b) const {
@@ -246,9 +246,7 @@ void Snapshot::Lookup(IndexKey from, int64_t until,
                       absl::FunctionRef<bool(const Item&)> visit) const {
   index_.ScanFrom(from, [&](const IndexEntry& entry) {
     if (entry.key.group != from.group || entry.key.order > until) return false;
-    const ItemPtr* item =
-        items_[Slot(*entry.kind)].Find(absl::string_view(*entry.name));
-    return (*item)->deleted() || visit(**item);
+    return entry.item->deleted() || visit(*entry.item);
   });
 }
 
@@ -273,8 +271,7 @@ std::vector<const Item*> Snapshot::ClockPending(size_t limit) const {
   const uint64_t group = PendingKey().group;
   index_.ScanFrom(PendingKey(), [&](const IndexEntry& entry) {
     if (entry.key.group != group || pending.size() >= limit) return false;
-    pending.push_back(
-        items_[Slot(*entry.kind)].Find(absl::string_view(*entry.name))->get());
+    pending.push_back(entry.item);
     return true;
   });
   return pending;
@@ -310,8 +307,7 @@ void SnapshotPart::Sort() {
   });
   entries_.reserve(places.size());
   for (const auto& [key, number] : places) {
-    const ItemPtr& item = items_[number];
-    entries_.push_back({key, &item->name(), &item->kind()});
+    entries_.push_back({key, items_[number].get()});
   }
 }
 
@@ -361,7 +357,7 @@ void SnapshotBuilder::SetHead(int64_t revision, std::string digest) {
 
 void SnapshotBuilder::Index(const ItemPtr& item, bool add) {
   for (const IndexKey& key : KeysOf(*item)) {
-    const Snapshot::IndexEntry entry{key, &item->name(), &item->kind()};
+    const Snapshot::IndexEntry entry{key, item.get()};
     if (add) {
       snapshot_.index_.Put(entry, owner_);
     } else {

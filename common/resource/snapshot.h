@@ -102,8 +102,7 @@ class Snapshot {
   // keys.
   struct IndexEntry {
     IndexKey key;
-    const std::string* name;  // of the item, which stands in items_
-    const Kind* kind;
+    const Item* item;  // one of items_
   };
   struct ByKey {
     bool operator()(const IndexEntry& a, const IndexEntry& b) const;

@@ -180,6 +180,8 @@ class Bench:
     def stop(self, process):
         process.stop()
         self.running.remove(process)
+        # The port may be another process's next.
+        channel_to.cache_clear()
 
     def stop_all(self):
         for process in reversed(list(self.running)):

@@ -225,7 +225,11 @@ def test_log(suite):
     client.raw(contract.path("standards", "CreateOrganization"), contract.request(
         "standards", "CreateOrganization", organization_id="logged", organization={"display_name": "L"}
     ).SerializeToString(), suite.staff, [("x-request-id", request_id), ("traceparent", f"00-{trace}-{'cd' * 8}-01")])
-    written = [line for line in lines(process) if line.get("request_id") == request_id]
+
+    def lines_of_call(of, call):
+        """A line is written once its answer is out: it may come a moment after."""
+        return wait_until(lambda: [line for line in lines(of) if line.get("request_id") == call], "the call's line")
+    written = lines_of_call(process, request_id)
     assert len(written) == 1
     assert written[0]["trace_id"] == trace and written[0]["code"] == "OK" and written[0]["caller"] == "staff-member"
     assert written[0]["method"].endswith("CreateOrganization") and written[0]["level"] == "info" and written[0]["time"]
@@ -233,7 +237,7 @@ def test_log(suite):
     web.call("POST", "/standards/v1/organizations?organizationId=by-web", {"displayName": "W"},
              {"X-Request-Id": "mine-7", "traceparent": f"00-{trace}-{'cd' * 8}-01"})
     for of in (process, front):
-        line, = (line for line in lines(of) if line.get("request_id") == "mine-7")
+        line, = lines_of_call(of, "mine-7")
         assert trace in json.dumps(line)
     # Refusals have a line, without what the caller sent.
     client.refused("standards", "ListStandards", filter="nope = secret-word")
