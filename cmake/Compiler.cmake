@@ -11,12 +11,12 @@ endif()
 # Assertions stay in: they are cheap and tell a defect where it happens.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
-# The build folder's own paths are taken relative, so that several build
-# folders of one checkout share what was compiled.
+# Paths below the checkout are taken relative to the build folder, so that all build
+# folders of equal depth, of other checkouts too, share what was compiled.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_BINARY_DIR} CCACHE_NOHASHDIR=1
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
       ${CCACHE_PROGRAM})
 endif()
 
