@@ -32,6 +32,115 @@ class Booking : public CentreServiceTest {};
 class PersonalData : public CentreServiceTest {};
 class Search : public CentreServiceTest {};
 
+class Deleting : public CentreServiceTest {};
+
+TEST_F(Deleting, LeavesASpaceThatWasEverBooked) {
+  const auto remove = Named<v1::DeleteSpaceRequest>(kRoom);
+  const std::string booking = Book(kAlice, Wish(9, 10)).name();
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "DeleteSpace", remove),
+            "STILL_REFERRED_TO");
+  // What has come to nothing keeps its place too.
+  EXPECT_EQ(Reason<v1::Booking>(kAlice, "CancelBooking",
+                                Named<v1::CancelBookingRequest>(booking)),
+            "");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "DeleteSpace", remove),
+            "STILL_REFERRED_TO");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "DeleteSpace",
+                              Named<v1::DeleteSpaceRequest>(kHall)),
+            "");
+  EXPECT_EQ(Reason<v1::Centre>(kDesk, "DeleteCentre",
+                               Named<v1::DeleteCentreRequest>(kCentre)),
+            "HAS_CHILDREN");
+}
+
+TEST_F(Deleting, TakesASpaceOutOfEverythingUntilItIsUndeleted) {
+  const auto spaces_found = [&] {
+    const auto answer = running_.Call<v1::SearchAvailabilityResponse>(
+        kPublic, "SearchAvailability",
+        Parse<v1::SearchAvailabilityRequest>(
+            "centre: 'centres/brussels' purpose: STAKEHOLDER_MEETING"
+            " party_size: 2 duration { seconds: 3600 }"));
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? answer->spaces_size() : -1;
+  };
+  EXPECT_EQ(spaces_found(), 2);
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "DeleteSpace",
+                              Named<v1::DeleteSpaceRequest>(kRoom)),
+            "");
+  EXPECT_EQ(spaces_found(), 1);
+  EXPECT_EQ(Reason<v1::Booking>(kAlice, "CreateBooking", Wish(9, 10)),
+            "REFERENCE_NOT_FOUND");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "UndeleteSpace",
+                              Named<v1::UndeleteSpaceRequest>(kRoom)),
+            "");
+  EXPECT_EQ(spaces_found(), 2);
+  Book(kAlice, Wish(9, 10));
+}
+
+TEST_F(Deleting, OfACentreComesAfterItsSpaces) {
+  for (const char* space : {kRoom, kHall}) {
+    EXPECT_EQ(Reason<v1::Centre>(kDesk, "DeleteCentre",
+                                 Named<v1::DeleteCentreRequest>(kCentre)),
+              "HAS_CHILDREN");
+    EXPECT_EQ(Reason<v1::Space>(kDesk, "DeleteSpace",
+                                Named<v1::DeleteSpaceRequest>(space)),
+              "");
+  }
+  EXPECT_EQ(Reason<v1::Centre>(kDesk, "DeleteCentre",
+                               Named<v1::DeleteCentreRequest>(kCentre)),
+            "");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "UndeleteSpace",
+                              Named<v1::UndeleteSpaceRequest>(kRoom)),
+            "REFERENCE_NOT_FOUND");
+  EXPECT_EQ(Reason<v1::Booking>(kAlice, "CreateBooking", Wish(9, 10)),
+            "RESOURCE_NOT_FOUND");
+  EXPECT_EQ(Reason<v1::Centre>(kDesk, "UndeleteCentre",
+                               Named<v1::UndeleteCentreRequest>(kCentre)),
+            "");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "UndeleteSpace",
+                              Named<v1::UndeleteSpaceRequest>(kRoom)),
+            "");
+}
+
+TEST_F(Deleting, NeverPullsASpaceFromUnderABooking) {
+  constexpr int kPairs = 16;
+  const auto space = [](int i) {
+    return absl::StrCat(kCentre, "/spaces/s", i);
+  };
+  for (int i = 0; i < kPairs; ++i) {
+    EXPECT_EQ(Reason<v1::Space>(
+                  kDesk, "CreateSpace",
+                  Parse<v1::CreateSpaceRequest>(absl::StrCat(
+                      "parent: 'centres/brussels' space_id: 's", i,
+                      "' space { display_name: 'S' category: MEETING_ROOM"
+                      " occupancy: EXCLUSIVE capacity: 10 }"))),
+              "");
+  }
+  std::vector<std::string> deleted(kPairs), booked(kPairs);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kPairs; ++i) {
+    const auto at = static_cast<size_t>(i);
+    callers.emplace_back([&, i, at] {
+      deleted[at] = Reason<v1::Space>(kDesk, "DeleteSpace",
+                                      Named<v1::DeleteSpaceRequest>(space(i)));
+    });
+    callers.emplace_back([&, i, at] {
+      auto wish = Wish(9, 10);
+      wish.mutable_booking()->set_spaces(0, space(i));
+      booked[at] = Reason<v1::Booking>(kAlice, "CreateBooking", wish);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (size_t i = 0; i < kPairs; ++i) {
+    EXPECT_EQ(booked[i], deleted[i].empty() ? "REFERENCE_NOT_FOUND" : "");
+    EXPECT_EQ(deleted[i], booked[i].empty() ? "STILL_REFERRED_TO" : "");
+  }
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM booking_spaces b"
+                             " JOIN spaces s ON s.name = b.space"
+                             " WHERE s.delete_time IS NOT NULL"),
+            0);
+}
+
 TEST_F(Visibility, OfABookingIsItsOwnersAndStaffs) {
   const v1::Booking booking = Book(kAlice, Wish(9, 10));
   EXPECT_EQ(booking.owner(), "alice");

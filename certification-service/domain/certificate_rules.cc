@@ -359,18 +359,22 @@ absl::Time BringIntoEffect(Certificate* certificate, absl::Time now) {
 
 absl::Status CheckCertificate(const resource::Snapshot& view,
                               const Certificate* before, Certificate* after,
-                              absl::Time now) {
+                              absl::Time /*now*/) {
   if (before != nullptr && after->initial_steps_size() > 0) {
     return status::InvalidField("certificate.initial_steps",
                                 "can be given only when it is created");
   }
   absl::Status status = CheckContent(view, *after);
   if (status.ok()) status = CheckPredecessor(view, before, *after);
-  if (!status.ok() || before != nullptr) return status;
-  const auto* scheme = view.Get<v1::Scheme>(after->scheme());
-  after->set_time_zone(scheme->time_zone());
-  after->set_suspension_effect(scheme->suspension_effect());
-  return PlaceInitialSteps(view, now, after);
+  return status;
+}
+
+absl::Status BeginCertificate(const resource::Snapshot& view,
+                              Certificate* created, absl::Time now) {
+  const auto* scheme = view.Get<v1::Scheme>(created->scheme());
+  created->set_time_zone(scheme->time_zone());
+  created->set_suspension_effect(scheme->suspension_effect());
+  return PlaceInitialSteps(view, now, created);
 }
 
 absl::Status CheckFitsScheme(const v1::Scheme& scheme,
@@ -448,6 +452,7 @@ resource::Rules<Certificate> CertificateRules() {
     }
   };
   rules.check = CheckCertificate;
+  rules.begin = BeginCertificate;
   return rules;
 }
 

@@ -19,11 +19,15 @@ resource::Rules<v1::Certificate> CertificateRules();
 // Brings the output-only fields up to `now`; returns when they change next.
 absl::Time BringIntoEffect(v1::Certificate* certificate, absl::Time now);
 
-// The rules of create (`before` null) and update. Sets what a new certificate
-// takes over from its scheme, and its first steps.
+// The rules of create and undelete (`before` null) and of update.
 absl::Status CheckCertificate(const resource::Snapshot& view,
                               const v1::Certificate* before,
                               v1::Certificate* after, absl::Time now);
+
+// What a new certificate that has passed CheckCertificate takes over from its
+// scheme, and its first steps.
+absl::Status BeginCertificate(const resource::Snapshot& view,
+                              v1::Certificate* created, absl::Time now);
 
 // The level, its augmentations and the kinds of subject are the scheme's.
 absl::Status CheckFitsScheme(const v1::Scheme& scheme,

@@ -256,6 +256,13 @@ absl::Status Accept(Registry* registry, const google::protobuf::Struct& request,
   return status;
 }
 
+absl::Status CreateCertificate(const resource::Snapshot& view,
+                               const v1::Certificate* before,
+                               v1::Certificate* created, absl::Time now) {
+  absl::Status status = CheckCertificate(view, before, created, now);
+  return status.ok() ? BeginCertificate(view, created, now) : status;
+}
+
 absl::Status Accept(Registry* registry, const google::protobuf::Struct& line) {
   const std::string method = line.fields().at("method").string_value();
   const auto& request = line.fields().at("request").struct_value();
@@ -279,7 +286,7 @@ absl::Status Accept(Registry* registry, const google::protobuf::Struct& line) {
   EXPECT_EQ(method, "CreateCertificate");
   return Accept<v1::Certificate>(registry, request, "certificateId",
                                  "certificate", "certificates/",
-                                 CheckCertificate);
+                                 CreateCertificate);
 }
 
 TEST(Samples, AreAcceptedAndClaimNoValidityThatTheirSourceDoesNotState) {

@@ -136,6 +136,7 @@ class Registry {
   // Creates a certificate as the service would.
   absl::Status Create(v1::Certificate certificate) {
     absl::Status status = CheckCertificate(view(), nullptr, &certificate, now_);
+    if (status.ok()) status = BeginCertificate(view(), &certificate, now_);
     if (status.ok()) Put(certificate);
     return status;
   }

@@ -71,6 +71,22 @@ TEST_F(SchemaTest, ANumberMayChangeHandsInOneTransaction) {
                    " WHERE name = 'certificates/one'; COMMIT;"));
 }
 
+TEST_F(SchemaTest, ADeletedCertificateGivesItsNumberFree) {
+  const std::string undelete =
+      "UPDATE certificates SET delete_time = NULL"
+      " WHERE name = 'certificates/one';";
+  database_.Run(Numbered("one", "'bodies/a'", "'N-1'") +
+                "UPDATE certificates SET delete_time = '2026-03-02';");
+  database_.Run(Numbered("two", "'bodies/a'", "'N-1'"));
+  ExpectRefused(undelete, "certificates_number_unique");
+  ExpectRefused(Numbered("three", "'bodies/a'", "'N-1'"),
+                "certificates_number_unique");
+  database_.Run(
+      absl::StrCat("BEGIN;", undelete,
+                   "UPDATE certificates SET delete_time = '2026-03-03'"
+                   " WHERE name = 'certificates/two'; COMMIT;"));
+}
+
 TEST_F(SchemaTest, TheLastValidDayIsNotBeforeTheFirst) {
   const std::string columns = ", first_valid_date, last_valid_date";
   database_.Run(Certificate("one", columns, ", '2026-03-02', '2026-03-02'"));

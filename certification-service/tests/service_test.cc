@@ -1,5 +1,7 @@
 // The service as its clients meet it.
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "certification-service/service/definition.h"
 #include "common/service/testing/running_service.h"
@@ -87,6 +89,12 @@ class ServiceTest : public transparency::service::RunningServiceTest {
                                       const std::string& token = "") {
     return Call<v1::GetCertificateRequest, v1::Certificate>(
         "GetCertificate", absl::StrCat("name: '", name, "'"), token);
+  }
+  absl::StatusOr<v1::Certificate> Delete(const std::string& name) {
+    return Step<v1::DeleteCertificateRequest>("DeleteCertificate", name);
+  }
+  absl::StatusOr<v1::Certificate> Undelete(const std::string& name) {
+    return Step<v1::UndeleteCertificateRequest>("UndeleteCertificate", name);
   }
   v1::VerifyCertificateResponse Verify(const std::string& text,
                                        const std::string& token = "") {
@@ -296,6 +304,167 @@ TEST_F(ServiceTest, NumbersAreUniquePerBody) {
   EXPECT_EQ(Outcome(Create("d", "certificate_number: 'n-1'")),
             "ALREADY_EXISTS NOT_UNIQUE");
   EXPECT_EQ(Outcome(Create("c")), "ALREADY_EXISTS RESOURCE_EXISTS");
+}
+
+TEST_F(ServiceTest, ADeletedCertificateDoesNotExistForAnyQuestion) {
+  MakeActive("c", "certificate_number: 'N-1'");
+  const v1::Certificate deleted = Must(Delete(kC));
+  EXPECT_TRUE(deleted.has_delete_time());
+  EXPECT_EQ(Outcome(Get(kC).status()), "NOT_FOUND RESOURCE_NOT_FOUND");
+  EXPECT_EQ(Must(Get(kC, "staff-token")).etag(), deleted.etag());
+  for (const char* token : {"", "staff-token"}) {
+    EXPECT_EQ(Verify("certificate_number: 'N-1'", token).outcome(),
+              v1::VerifyCertificateResponse::UNKNOWN);
+    EXPECT_EQ(Verify("certificate: 'certificates/c'", token).outcome(),
+              v1::VerifyCertificateResponse::UNKNOWN);
+    EXPECT_EQ(Must(Call<v1::SummarizeCertificatesRequest,
+                        v1::SummarizeCertificatesResponse>(
+                       "SummarizeCertificates", "", token))
+                  .total()
+                  .certificates(),
+              0);
+    for (const char* show : {"", "show_deleted: true"}) {
+      const auto list =
+          Must(Call<v1::ListCertificatesRequest, v1::ListCertificatesResponse>(
+              "ListCertificates",
+              absl::StrCat("return_total_size: true ", show), token));
+      const int expected = *token != '\0' && *show != '\0' ? 1 : 0;
+      EXPECT_EQ(list.certificates_size(), expected) << token << show;
+      EXPECT_EQ(list.total_size(), expected) << token << show;
+    }
+  }
+  EXPECT_EQ(Outcome(Step<v1::SuspendCertificateRequest>("SuspendCertificate",
+                                                        kC, "reason: 'r'")
+                        .status()),
+            "NOT_FOUND RESOURCE_NOT_FOUND");
+}
+
+TEST_F(ServiceTest, AnUndeletedCertificateGoesOnWhereItsStepsLead) {
+  MakeActive("c", "certificate_number: 'N-1'");
+  const v1::Certificate before = Must(Get(kC, "staff-token"));
+  Must(Delete(kC));
+  const v1::Certificate restored = Must(Undelete(kC));
+  EXPECT_EQ(restored.state(), v1::Certificate::ACTIVE);
+  EXPECT_EQ(restored.steps_size(), 3);
+  EXPECT_EQ(restored.create_time().seconds(), before.create_time().seconds());
+  EXPECT_EQ(Verify("certificate_number: 'N-1'").matches(0).verdict(),
+            v1::VerifiedCertificate::VALID);
+  // The clock goes on for what is deleted too, once it is back.
+  Must(Delete(kC));
+  clock().Set(
+      absl::FromCivil(absl::CivilSecond(2026, 3, 6, 12), absl::UTCTimeZone()));
+  EXPECT_EQ(Must(Get(kC, "staff-token")).state(), v1::Certificate::ACTIVE);
+  EXPECT_EQ(Must(Undelete(kC)).state(), v1::Certificate::EXPIRED);
+}
+
+TEST_F(ServiceTest, ANumberGivenAwayMeanwhileKeepsACertificateDeleted) {
+  ASSERT_EQ(Create("c", "certificate_number: 'N-1'"), absl::OkStatus());
+  Must(Delete(kC));
+  ASSERT_EQ(Create("d", "certificate_number: 'n-1'"), absl::OkStatus());
+  EXPECT_EQ(Outcome(Undelete(kC).status()), "ALREADY_EXISTS NOT_UNIQUE");
+  EXPECT_EQ(Outcome(Create("c")), "ALREADY_EXISTS DELETED_EXISTS");
+  Must(Delete("certificates/d"));
+  Must(Undelete(kC));
+}
+
+TEST_F(ServiceTest, ALinkInAChainIsNotDeleted) {
+  MakeActive("old");
+  ASSERT_EQ(Create("new", "predecessor: 'certificates/old'"), absl::OkStatus());
+  EXPECT_EQ(Outcome(Delete("certificates/old").status()),
+            "FAILED_PRECONDITION STILL_REFERRED_TO");
+  // An application holds its predecessor, and nothing holds the application.
+  Must(Delete("certificates/new"));
+  Must(Delete("certificates/old"));
+  EXPECT_EQ(Outcome(Undelete("certificates/new").status()),
+            "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
+  Must(Undelete("certificates/old"));
+  Must(Undelete("certificates/new"));
+  // Once it has taken its predecessor's place, each holds the other.
+  Must(Step<v1::StartCertificateEvaluationRequest>("StartCertificateEvaluation",
+                                                   "certificates/new"));
+  Must(Step<v1::IssueCertificateRequest>(
+      "IssueCertificate", "certificates/new",
+      "last_valid_date { year: 2027 month: 1 day: 1 }"));
+  for (const char* name : {"certificates/old", "certificates/new"}) {
+    EXPECT_EQ(Outcome(Delete(name).status()),
+              "FAILED_PRECONDITION STILL_REFERRED_TO");
+  }
+}
+
+TEST_F(ServiceTest, WhatACertificateRestsOnOutlivesIt) {
+  Must(StaffCall<v1::CreateProductRequest, v1::Product>(
+      "CreateProduct",
+      "product_id: 'p' product { display_name: 'P'"
+      " versions { version: '1' } versions { version: '2' } }"));
+  ASSERT_EQ(
+      Create("c",
+             "subjects { product { product: 'products/p' version: '2' } }"),
+      absl::OkStatus());
+  const auto delete_all = [&](const std::string& outcome) {
+    const auto scheme = StaffCall<v1::DeleteSchemeRequest, v1::Scheme>(
+        "DeleteScheme", "name: 'schemes/s'");
+    EXPECT_EQ(Outcome(scheme.status()), outcome);
+    const auto body = StaffCall<v1::DeleteBodyRequest, v1::Body>(
+        "DeleteBody", "name: 'bodies/b'");
+    EXPECT_EQ(Outcome(body.status()), outcome);
+    const auto product = StaffCall<v1::DeleteProductRequest, v1::Product>(
+        "DeleteProduct", "name: 'products/p'");
+    EXPECT_EQ(Outcome(product.status()), outcome);
+  };
+  delete_all("FAILED_PRECONDITION STILL_REFERRED_TO");
+  Must(Delete(kC));
+  // A version may go with nothing live that needs it.
+  Must(StaffCall<v1::UpdateProductRequest, v1::Product>(
+      "UpdateProduct",
+      "product { name: 'products/p' versions { version: '1' } }"));
+  EXPECT_EQ(Outcome(Undelete(kC).status()),
+            "FAILED_PRECONDITION VERSION_NOT_OF_PRODUCT");
+  delete_all("OK");
+  EXPECT_EQ(Outcome(Undelete(kC).status()),
+            "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
+}
+
+TEST_F(ServiceTest, NothingIsDeletedWhileSomethingComesToReferToIt) {
+  constexpr int kPairs = 16;
+  for (int i = 0; i < kPairs; ++i) {
+    Must(StaffCall<v1::CreateSchemeRequest, v1::Scheme>(
+        "CreateScheme",
+        absl::StrCat("scheme_id: 's", i, "' scheme { title: 'S' }")));
+  }
+  std::vector<std::string> outcomes(2 * kPairs);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kPairs; ++i) {
+    callers.emplace_back([&, i] {
+      const auto deleted = StaffCall<v1::DeleteSchemeRequest, v1::Scheme>(
+          "DeleteScheme", absl::StrCat("name: 'schemes/s", i, "'"));
+      outcomes[2 * static_cast<size_t>(i)] = Outcome(deleted.status());
+    });
+    callers.emplace_back([&, i] {
+      const auto created =
+          StaffCall<v1::CreateCertificateRequest, v1::Certificate>(
+              "CreateCertificate",
+              absl::StrCat("certificate { scheme: 'schemes/s", i,
+                           "' subjects { service: 'Cloud' } }"));
+      outcomes[2 * static_cast<size_t>(i) + 1] = Outcome(created.status());
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (size_t i = 0; i < outcomes.size(); i += 2) {
+    const bool deleted = outcomes[i] == "OK";
+    EXPECT_EQ(outcomes[i],
+              deleted ? "OK" : "FAILED_PRECONDITION STILL_REFERRED_TO");
+    EXPECT_EQ(outcomes[i + 1],
+              deleted ? "FAILED_PRECONDITION REFERENCE_NOT_FOUND" : "OK");
+  }
+  EXPECT_EQ(
+      database_.Number("SELECT count(*) FROM certificates c JOIN schemes s"
+                       " ON s.name = c.scheme WHERE c.delete_time IS NULL"
+                       " AND s.delete_time IS NOT NULL"),
+      0);
+  EXPECT_EQ(database_.Number("SELECT (SELECT count(*) FROM certificates)"
+                             " + (SELECT count(*) FROM schemes"
+                             " WHERE delete_time IS NOT NULL)"),
+            kPairs);
 }
 
 TEST_F(ServiceTest, TheDatabaseIsWhatTheJournalSays) {

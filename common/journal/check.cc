@@ -161,6 +161,10 @@ class Checker {
   void CheckReferences(const Kind& kind, const Snapshot& stored) {
     stored.Scan(kind, "", [&](const Item& item) {
       if (item.deleted()) return true;
+      if (kind.parent != nullptr &&
+          stored.FindLive(ParentOf(item.name())) == nullptr) {
+        Problem(item.name(), ": its parent is not there");
+      }
       VisitReferences(item.message(), [&](const FieldDescriptor* field,
                                           const std::string& name) {
         const auto& type =

@@ -27,7 +27,8 @@ class Decision {
   virtual const resource::Caller& caller() const = 0;
 
   // Creates or replaces a resource by its name, and brings it into effect. Sets
-  // create_time, update_time and etag, ignores what the message holds of them.
+  // create_time, update_time and etag, with DELETED and UNDELETED delete_time;
+  // ignores what the message holds of them.
   // A change that changes nothing writes no entry. `step` names the change in
   // the journal: the method's name where it is empty. `reason` is why, in the
   // words of the one who decided; may be empty. The item lives as long as the

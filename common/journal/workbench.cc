@@ -187,6 +187,11 @@ absl::StatusOr<const Kind*> Workbench::KindOf(const Message& resource,
   if (!created && *previous == nullptr) {
     return status::NotFound(type->type, name);
   }
+  const bool deletes =
+      kind == v1::Change::DELETED || kind == v1::Change::UNDELETED;
+  if (deletes && type->delete_time_field == nullptr) {
+    return Misuse("Resources of this type are not deleted.");
+  }
   return type;
 }
 
@@ -196,6 +201,12 @@ absl::StatusOr<ItemPtr> Workbench::Put(const Message& resource, ChangeKind kind,
   absl::StatusOr<const Kind*> type = KindOf(resource, kind, &previous);
   if (!type.ok()) return type.status();
   Draft draft(**type, resource, previous.get());
+  if (kind == v1::Change::DELETED) {
+    SetTime(draft.message.get(), (*type)->delete_time_field, now_);
+  } else if (kind == v1::Change::UNDELETED) {
+    draft.message->GetReflection()->ClearField(draft.message.get(),
+                                               (*type)->delete_time_field);
+  }
   if (previous == nullptr) {
     SetTime(draft.message.get(), (*type)->create_time_field, now_);
   } else {

@@ -90,11 +90,13 @@ absl::Status CheckReferences(const journal::Decision& decision,
       kept.insert(n);
     });
   }
+  const std::string& own = Text(resource, "name");
   absl::Status status;
   VisitReferences(
       resource, std::string(path),
       [&](const std::string& at, const std::string& name) {
-        if (!status.ok() || kept.count(name) > 0 || Sees(decision, name)) {
+        if (!status.ok() || name == own || kept.count(name) > 0 ||
+            Sees(decision, name)) {
           return;
         }
         status = status::Precondition(

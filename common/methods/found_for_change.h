@@ -20,8 +20,8 @@ absl::StatusOr<resource::ItemPtr> FindForChange(
 std::string InForm(const resource::Item& item, const resource::Caller& caller);
 
 // FAILED_PRECONDITION, REFERENCE_NOT_FOUND, when a field of `resource` refers
-// to a resource of this service that does not live or that the caller does not
-// see. References that `before` (may be null) held already are let be.
+// to another resource of this service that does not live or that the caller
+// does not see. References that `before` (may be null) held already are let be.
 absl::Status CheckReferences(const journal::Decision& decision,
                              const google::protobuf::Message& resource,
                              const google::protobuf::Message* before,

@@ -103,14 +103,22 @@ class ServiceMethods {
       const resource::Snapshot&, const rpc::Call&, const Message&)>;
 
   // standard_methods.cc
-  absl::Status AddGet(const google::protobuf::MethodDescriptor& method,
+  using MethodDescriptor = google::protobuf::MethodDescriptor;
+  absl::Status AddGet(const MethodDescriptor& method,
                       const resource::Kind& kind);
-  absl::Status AddList(const google::protobuf::MethodDescriptor& method,
-                       const resource::Kind* kind);
-  absl::Status AddCreate(const google::protobuf::MethodDescriptor& method,
+  absl::Status AddList(const MethodDescriptor& method,
+                       const resource::Kind& kind);
+  absl::Status AddBatchGet(const MethodDescriptor& method,
+                           const resource::Kind& kind);
+  absl::Status AddCreate(const MethodDescriptor& method,
                          const resource::Kind& kind);
-  absl::Status AddUpdate(const google::protobuf::MethodDescriptor& method,
+  absl::Status AddUpdate(const MethodDescriptor& method,
                          const resource::Kind& kind);
+  absl::Status AddDelete(const MethodDescriptor& method,
+                         const resource::Kind& kind);
+  absl::Status AddUndelete(const MethodDescriptor& method,
+                           const resource::Kind& kind);
+  absl::Status AddOneStandard(const MethodDescriptor& method);
 
   // The one place where a read takes its snapshot.
   void AddSnapshotRead(absl::string_view method, rpc::Place place,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/methods/fresh_reads.h"
 #include "common/methods/service_methods.h"
+#include "common/methods/standard_delete.h"
 #include "common/methods/standard_read.h"
 #include "common/methods/standard_write.h"
 
@@ -31,10 +32,10 @@ absl::Status NeedFields(const MethodDescriptor& method,
   return absl::OkStatus();
 }
 
-// The kind that a List method lists: that of the one repeated field of its
-// answer.
-const resource::Kind* ListedKind(const resource::Catalogue& catalogue,
-                                 const Descriptor& answer) {
+// The kind that a List or BatchGet answers: that of the one repeated field of
+// its answer.
+const resource::Kind* KindHeld(const resource::Catalogue& catalogue,
+                               const Descriptor& answer) {
   for (int i = 0; i < answer.field_count(); ++i) {
     const auto* field = answer.field(i);
     if (field->is_repeated() && field->message_type() != nullptr) {
@@ -48,27 +49,38 @@ const resource::Kind* ListedKind(const resource::Catalogue& catalogue,
 
 absl::Status ServiceMethods::AddStandard() {
   for (int i = 0; i < service_->method_count(); ++i) {
-    const MethodDescriptor& method = *service_->method(i);
-    const resource::Kind* answered =
-        catalogue_->ByDescriptor(method.output_type());
-    absl::Status status;
-    if (answered != nullptr &&
-        method.name() == absl::StrCat("Get", answered->descriptor->name())) {
-      status = AddGet(method, *answered);
-    } else if (answered != nullptr &&
-               method.name() ==
-                   absl::StrCat("Create", answered->descriptor->name())) {
-      status = AddCreate(method, *answered);
-    } else if (answered != nullptr &&
-               method.name() ==
-                   absl::StrCat("Update", answered->descriptor->name())) {
-      status = AddUpdate(method, *answered);
-    } else if (absl::StartsWith(method.name(), "List")) {
-      status = AddList(method, ListedKind(*catalogue_, *method.output_type()));
-    }
+    absl::Status status = AddOneStandard(*service_->method(i));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status ServiceMethods::AddOneStandard(const MethodDescriptor& method) {
+  using Add = absl::Status (ServiceMethods::*)(const MethodDescriptor&,
+                                               const resource::Kind&);
+  // Methods that answer one resource, by what stands before its type.
+  static constexpr std::pair<const char*, Add> kOfOne[] = {
+      {"Get", &ServiceMethods::AddGet},
+      {"Create", &ServiceMethods::AddCreate},
+      {"Update", &ServiceMethods::AddUpdate},
+      {"Delete", &ServiceMethods::AddDelete},
+      {"Undelete", &ServiceMethods::AddUndelete}};
+  const resource::Kind* kind = catalogue_->ByDescriptor(method.output_type());
+  if (kind != nullptr) {
+    for (const auto& [verb, add] : kOfOne) {
+      if (method.name() == absl::StrCat(verb, kind->descriptor->name())) {
+        return (this->*add)(method, *kind);
+      }
+    }
+    return absl::OkStatus();
+  }
+  const bool list = absl::StartsWith(method.name(), "List");
+  if (!list && !absl::StartsWith(method.name(), "BatchGet")) {
+    return absl::OkStatus();
+  }
+  const resource::Kind* held = KindHeld(*catalogue_, *method.output_type());
+  if (held == nullptr) return absl::OkStatus();  // not of resources
+  return list ? AddList(method, *held) : AddBatchGet(method, *held);
 }
 
 absl::Status ServiceMethods::AddGet(const MethodDescriptor& method,
@@ -82,22 +94,38 @@ absl::Status ServiceMethods::AddGet(const MethodDescriptor& method,
 }
 
 absl::Status ServiceMethods::AddList(const MethodDescriptor& method,
-                                     const resource::Kind* kind) {
-  if (kind == nullptr) return absl::OkStatus();  // no list of resources
-  absl::StatusOr<ListShape> shape = ListShape::Of(method, *kind);
+                                     const resource::Kind& kind) {
+  absl::StatusOr<ListShape> shape = ListShape::Of(method, kind);
   if (!shape.ok()) return shape.status();
   AddSnapshotRead(
       method.name(), rpc::Place::kPool,
-      [kind, shape = *shape](const resource::Snapshot& snapshot,
-                             const rpc::Call& call, const Message& request) {
-        return List(*kind, shape, snapshot, call, request);
+      [&kind, shape = *shape](const resource::Snapshot& snapshot,
+                              const rpc::Call& call, const Message& request) {
+        return List(kind, shape, snapshot, call, request);
       });
   absl::Status status =
       NeedFields(method, {"page_size", "page_token", "filter", "order_by"});
-  if (status.ok() && kind->parent != nullptr) {
+  if (status.ok() && kind.parent != nullptr) {
     status = NeedFields(method, {"parent"});
   }
+  if (status.ok() && kind.delete_time_field != nullptr) {
+    status = NeedFields(method, {"show_deleted"});
+  }
   return status;
+}
+
+absl::Status ServiceMethods::AddBatchGet(const MethodDescriptor& method,
+                                         const resource::Kind& kind) {
+  auto resources = BatchFieldOf(method, kind);
+  if (!resources.ok()) return resources.status();
+  AddSnapshotRead(method.name(), rpc::Place::kInline,
+                  [&kind, field = *resources](
+                      const resource::Snapshot& snapshot, const rpc::Call& call,
+                      const Message& request) {
+                    return BatchGet(kind, *field, snapshot, call, request);
+                  });
+  return kind.parent == nullptr ? absl::OkStatus()
+                                : NeedFields(method, {"parent"});
 }
 
 absl::Status ServiceMethods::AddCreate(const MethodDescriptor& method,
@@ -126,6 +154,32 @@ absl::Status ServiceMethods::AddUpdate(const MethodDescriptor& method,
            });
   return NeedFields(method, {kind.singular.c_str(), "update_mask", "request_id",
                              "validate_only"});
+}
+
+absl::Status ServiceMethods::AddDelete(const MethodDescriptor& method,
+                                       const resource::Kind& kind) {
+  AddWrite(method.name(),
+           [&kind](journal::Decision& decision, const Message& request) {
+             return Delete(kind, decision, request);
+           });
+  if (kind.delete_time_field == nullptr) {
+    return Lacks(method, "delete_time in its resource");
+  }
+  return NeedFields(method, {"name", "etag", "allow_missing", "request_id",
+                             "validate_only", "reason"});
+}
+
+absl::Status ServiceMethods::AddUndelete(const MethodDescriptor& method,
+                                         const resource::Kind& kind) {
+  AddWrite(method.name(),
+           [&kind](journal::Decision& decision, const Message& request) {
+             return Undelete(kind, decision, request);
+           });
+  if (kind.delete_time_field == nullptr) {
+    return Lacks(method, "delete_time in its resource");
+  }
+  return NeedFields(method,
+                    {"name", "etag", "request_id", "validate_only", "reason"});
 }
 
 }  // namespace transparency::methods

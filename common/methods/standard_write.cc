@@ -75,6 +75,9 @@ absl::StatusOr<std::string> CreateNamed(const resource::Kind& kind,
     status = kind.rules.check(decision.view(), nullptr, resource.get(),
                               decision.now());
   }
+  if (status.ok() && kind.rules.begin) {
+    status = kind.rules.begin(decision.view(), resource.get(), decision.now());
+  }
   if (!status.ok()) return status;
   auto item = decision.Put(*resource, Change::CREATED);
   if (!item.ok()) return item.status();
@@ -87,9 +90,9 @@ absl::StatusOr<std::string> CreateMissing(const resource::Kind& kind,
                                           const Message& incoming,
                                           absl::string_view path) {
   const std::string& name = Text(incoming, "name");
-  const std::string field = absl::StrCat(path, ".name");
   if (kind.rules.random_ids) return status::NotFound(kind.type, name);
-  absl::Status status = resource::CheckId(field, resource::IdOf(name));
+  // The check of an update's request does not ask for what a create must give.
+  absl::Status status = resource::CheckResource(incoming, path);
   if (status.ok()) {
     status = CheckParent(kind, decision, std::string(resource::ParentOf(name)));
   }
@@ -145,7 +148,7 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
       (*before)->message(), incoming, MaskOf(request),
       resource::Form(kind, decision.caller()).fields(**before), field->name());
   if (!after.ok()) return after.status();
-  absl::Status status = resource::CheckResource(**after);
+  absl::Status status = resource::CheckResource(**after, field->name());
   if (status.ok()) {
     status = CheckReferences(decision, **after, &(*before)->message(),
                              field->name());

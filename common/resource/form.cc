@@ -91,11 +91,17 @@ Form::Form(const Kind& kind, const Caller& caller)
 }
 
 bool Form::Sees(const Item& item) const {
+  if (item.deleted() && !caller_.HasRole(kStaffRole)) return false;
   if (kind_.visible_when == nullptr) return true;
   if (caller_.anonymous() && caller_.roles.empty()) {
     return item.public_bytes() != nullptr;
   }
   return kind_.visible_when->Matches(item.message(), caller_);
+}
+
+bool Form::SeesAllLive() const {
+  return kind_.visible_when == nullptr ||
+         kind_.visible_when->ReachOf(caller_) == Reach::kAlways;
 }
 
 void Form::HiddenIn(const Item& item, const Hidden& candidates,
@@ -157,8 +163,11 @@ FieldAccess Form::fields(const Item& item) const {
 }
 
 std::string Form::Fingerprint() const {
-  if (kind_.visible_when == nullptr && kind_.hidden_fields.empty())
-    return "all";
+  if (kind_.visible_when == nullptr && kind_.hidden_fields.empty()) {
+    const bool sees_deleted =
+        kind_.delete_time_field != nullptr && caller_.HasRole(kStaffRole);
+    return sees_deleted ? "staff" : "all";
+  }
   if (caller_.anonymous() && caller_.roles.empty()) return "public";
   std::vector<std::string> parts = caller_.roles;
   std::sort(parts.begin(), parts.end());
@@ -175,6 +184,12 @@ std::string Form::Fingerprint() const {
       absl::string_view(reinterpret_cast<const char*>(digest), 16));
 }
 
+bool PublicSees(const Kind& kind, const Message& resource) {
+  return !kind.IsDeleted(resource) &&
+         (kind.visible_when == nullptr ||
+          kind.visible_when->Matches(resource, Caller{}));
+}
+
 bool HidesFromPublic(const Kind& kind, const Message& resource) {
   const Caller everybody;
   return std::any_of(kind.hidden_fields.begin(), kind.hidden_fields.end(),
@@ -185,11 +200,8 @@ bool HidesFromPublic(const Kind& kind, const Message& resource) {
 }
 
 bool ToPublic(const Kind& kind, Message* resource) {
+  if (!PublicSees(kind, *resource)) return false;
   const Caller everybody;
-  if (kind.visible_when != nullptr &&
-      !kind.visible_when->Matches(*resource, everybody)) {
-    return false;
-  }
   // All audiences see the full resource, also fields that another one hides.
   std::vector<const HiddenField*> hidden;
   for (const HiddenField& field : kind.hidden_fields) {

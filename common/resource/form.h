@@ -19,8 +19,12 @@ class Form {
  public:
   Form(const Kind& kind, const Caller& caller);
 
-  // Whether the resource exists for the caller.
+  // Whether the resource exists for the caller. A deleted one does for staff
+  // alone.
   bool Sees(const Item& item) const;
+
+  // Whether it sees every resource of the kind that is not deleted.
+  bool SeesAllLive() const;
 
   // The resource as the caller sees it, for one that Sees. The item's own
   // message where nothing is hidden; otherwise `scratch` holds the copy and may
@@ -59,6 +63,9 @@ class Form {
   Hidden always_;     // in every resource
   Hidden sometimes_;  // depending on the resource
 };
+
+// Whether the public sees a full resource.
+bool PublicSees(const Kind& kind, const google::protobuf::Message& resource);
 
 // Whether the public form of a full resource that the public sees is less than
 // the resource.

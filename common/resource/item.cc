@@ -127,8 +127,7 @@ absl::string_view Item::Finish(std::unique_ptr<Message> message,
                                absl::Time now) {
   const auto* reflection = message->GetReflection();
   reflection->ClearField(message.get(), kind_.etag_field);
-  deleted_ = kind_.delete_time_field != nullptr &&
-             reflection->HasField(*message, kind_.delete_time_field);
+  deleted_ = kind_.IsDeleted(*message);
   if (kind_.rules.effective && !deleted_) {
     next_change_ = kind_.rules.effective(message.get(), now);
   }
@@ -145,11 +144,8 @@ absl::string_view Item::Finish(std::unique_ptr<Message> message,
 }
 
 void Item::FindPublicForm() {
-  if (kind_.visible_when != nullptr &&
-      !kind_.visible_when->Matches(*message_, Caller{})) {
-    public_visible_ = false;
-    return;
-  }
+  public_visible_ = PublicSees(kind_, *message_);
+  if (!public_visible_) return;
   if (!HidesFromPublic(kind_, *message_)) return;
   std::unique_ptr<Message> form(message_->New());
   form->CopyFrom(*message_);

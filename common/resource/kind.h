@@ -56,10 +56,17 @@ struct KindRules {
       take_over;
 
   // The rules of create (`before` null) and update, beyond what annotations
-  // say. May set output-only fields of `after`. It runs also before Undelete.
+  // say. May set output-only fields of `after`. Undelete runs it like a create,
+  // over what the resource was when it was deleted: it must not take a null
+  // `before` for a blank resource. What only create sets is for `begin`.
   std::function<absl::Status(const Snapshot&, const Message* before,
                              Message* after, absl::Time now)>
       check;
+
+  // What a new resource begins with, such as its first steps. Runs after
+  // `check`, on create alone.
+  std::function<absl::Status(const Snapshot&, Message* created, absl::Time now)>
+      begin;
 
   // Why a resource cannot be deleted, beyond references and live children.
   std::function<absl::Status(const Snapshot&, const Message&)> check_delete;
@@ -80,6 +87,8 @@ struct Rules {
   std::function<absl::Status(const Snapshot&, const T* before, T* after,
                              absl::Time now)>
       check;
+  std::function<absl::Status(const Snapshot&, T* created, absl::Time now)>
+      begin;
   std::function<absl::Status(const Snapshot&, const T&)> check_delete;
   bool random_ids = false;
 
@@ -118,6 +127,12 @@ struct Kind {
   std::vector<HiddenField> hidden_fields;
 
   KindRules rules;
+
+  // Whether a resource of this kind has been deleted.
+  bool IsDeleted(const google::protobuf::Message& resource) const {
+    return delete_time_field != nullptr &&
+           resource.GetReflection()->HasField(resource, delete_time_field);
+  }
 };
 
 // The kinds of one service. Built at start, immutable after.
@@ -178,6 +193,12 @@ KindRules Rules<T>::Erase() const {
                                   Message* after, absl::Time now) {
       return rule(view, static_cast<const T*>(before), static_cast<T*>(after),
                   now);
+    };
+  }
+  if (begin) {
+    erased.begin = [rule = begin](const Snapshot& view, Message* created,
+                                  absl::Time now) {
+      return rule(view, static_cast<T*>(created), now);
     };
   }
   if (check_delete) {

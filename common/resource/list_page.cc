@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/resource/filter.h"
 #include "common/resource/names.h"
 #include "common/resource/order.h"
@@ -70,9 +71,15 @@ class Lister {
 
   absl::StatusOr<std::string> Run(
       absl::FunctionRef<void(const Item&, const std::string&)> emit);
+  absl::StatusOr<int64_t> Count();
 
  private:
-  absl::Status Read();
+  // Reads what says which resources belong into the list.
+  absl::Status ReadFilter();
+  // Reads what says in which order, and where the page begins.
+  absl::Status ReadPlace();
+  // All of the kind that are not deleted, whatever they hold.
+  bool TakesAllLive() const;
   // Calls `visit` with every item from `from` on that belongs into the list,
   // until it returns false; not OK when nobody waits any more. Stops after
   // `budget` items that the caller sees; `stopped_at_` is then the last one's
@@ -96,18 +103,23 @@ class Lister {
   std::string stopped_at_;
 };
 
-absl::Status Lister::Read() {
+absl::Status Lister::ReadFilter() {
+  auto filter =
+      Filter::Parse(list_.filter, *list_.kind.descriptor, list_.form.fields());
+  if (!filter.ok()) return filter.status();
+  filter_ = *std::move(filter);
+  prefix_ = PrefixOf(list_.kind, list_.parent);
+  return absl::OkStatus();
+}
+
+absl::Status Lister::ReadPlace() {
   auto size = PageSize(list_.page_size);
   if (!size.ok()) return size.status();
   size_ = static_cast<size_t>(*size);
-  const FieldAccess fields = list_.form.fields();
-  auto filter = Filter::Parse(list_.filter, *list_.kind.descriptor, fields);
-  if (!filter.ok()) return filter.status();
-  filter_ = *std::move(filter);
-  auto order = Order::Parse(list_.order_by, *list_.kind.descriptor, fields);
+  auto order =
+      Order::Parse(list_.order_by, *list_.kind.descriptor, list_.form.fields());
   if (!order.ok()) return order.status();
   order_ = *std::move(order);
-  prefix_ = PrefixOf(list_.kind, list_.parent);
   query_ = {std::string(list_.method), std::string(list_.parent),
             std::string(list_.filter), std::string(list_.order_by),
             list_.form.Fingerprint(),  list_.show_deleted ? "deleted" : ""};
@@ -205,13 +217,45 @@ absl::StatusOr<std::string> Lister::InOtherOrder(Page* page) {
 
 absl::StatusOr<std::string> Lister::Run(
     absl::FunctionRef<void(const Item&, const std::string&)> emit) {
-  absl::Status status = Read();
+  absl::Status status = ReadFilter();
+  if (status.ok()) status = ReadPlace();
   if (!status.ok()) return status;
   Page page(list_, size_, emit);
   return order_->by_name() ? InNameOrder(&page) : InOtherOrder(&page);
 }
 
+bool Lister::TakesAllLive() const {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(list_.parent, '/', absl::SkipEmpty());
+  for (size_t i = 1; i < parts.size(); i += 2) {
+    if (parts[i] != kAnyId) return false;
+  }
+  return list_.filter.empty() && list_.form.SeesAllLive();
+}
+
+absl::StatusOr<int64_t> Lister::Count() {
+  absl::Status status = ReadFilter();
+  if (!status.ok()) return status;
+  if (TakesAllLive() && !list_.show_deleted) {
+    return static_cast<int64_t>(list_.snapshot.Count(list_.kind) -
+                                list_.snapshot.CountDeleted(list_.kind));
+  }
+  int64_t count = 0;
+  status = Scan(prefix_, std::numeric_limits<int>::max(),
+                [&count](const Item&, const Message&) {
+                  ++count;
+                  return true;
+                });
+  if (!status.ok()) return status;
+  return count;
+}
+
 }  // namespace
+
+absl::StatusOr<int64_t> CountListed(
+    const List& list, absl::FunctionRef<absl::Status()> still_wanted) {
+  return Lister(list, still_wanted).Count();
+}
 
 absl::StatusOr<std::string> ListPage(
     const List& list, absl::FunctionRef<absl::Status()> still_wanted,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -45,5 +46,11 @@ struct List {
 absl::StatusOr<std::string> ListPage(
     const List& list, absl::FunctionRef<absl::Status()> still_wanted,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit);
+
+// How many resources the list has on all its pages together, in the caller's
+// form; the page size and the token are not looked at. Costs a look at each
+// resource below the parent, unless nothing is left out and nothing hidden.
+absl::StatusOr<int64_t> CountListed(
+    const List& list, absl::FunctionRef<absl::Status()> still_wanted);
 
 }  // namespace transparency::resource

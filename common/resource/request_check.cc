@@ -38,8 +38,8 @@ constexpr int kNanos = 1000000000;
 // What a request asks for, by the fields that its type has.
 struct Mode {
   bool is_update = false;
-  bool is_list = false;
-  bool is_resource = false;  // CheckResource
+  bool spans_parents = false;  // List, BatchGet
+  bool is_resource = false;    // CheckResource
 };
 
 int64_t Int64At(const Message& value, int number) {
@@ -295,8 +295,9 @@ void Checker::CheckText(Message* message, const FieldRules& rules, int index) {
 void Checker::CheckReference(const FieldRules& rules, absl::string_view name) {
   using Reference = FieldRules::Reference;
   if (rules.reference == Reference::kNone) return;
-  const AnyIds any =
-      rules.names_parent && mode_.is_list ? AnyIds::kAllow : AnyIds::kRefuse;
+  const AnyIds any = rules.names_parent && mode_.spans_parents
+                         ? AnyIds::kAllow
+                         : AnyIds::kRefuse;
   absl::string_view domain;
   absl::string_view local = name;
   const bool full = SplitFullName(name, &domain, &local);
@@ -412,7 +413,8 @@ bool HasFieldNamed(const Message& message, const char* name) {
 absl::Status CheckRequest(Message* request) {
   Mode mode;
   mode.is_update = HasFieldNamed(*request, "update_mask");
-  mode.is_list = HasFieldNamed(*request, "page_token");
+  mode.spans_parents =
+      HasFieldNamed(*request, "page_token") || HasFieldNamed(*request, "names");
   Checker checker(mode, "");
   checker.Check(request, RulesOf(*request->GetDescriptor()), true);
   return checker.ToStatus();

@@ -24,7 +24,7 @@ inline constexpr int kMaxMessageDepth = 32;
 //     none; enum values and fields that this version does not know
 //   * references that are no name of their type: `collection/id/…` for types of
 //     the same service, `//service/collection/id/…` for others. In a List
-//     request, `-` may be an id of the parent.
+//     or BatchGet request, `-` may be an id of the parent.
 //   * the name of the resource in an Update; in a Create it is passed over.
 // Output-only fields are passed over: what comes in them is ignored.
 absl::Status CheckRequest(google::protobuf::Message* request);

@@ -203,7 +203,9 @@ bool Snapshot::ByKey::operator()(const IndexKey& a, const IndexEntry& b) const {
 }
 
 Snapshot::Snapshot(const Catalogue* catalogue)
-    : catalogue_(catalogue), items_(catalogue->kinds().size()) {}
+    : catalogue_(catalogue),
+      items_(catalogue->kinds().size()),
+      deleted_(catalogue->kinds().size()) {}
 
 size_t Snapshot::Slot(const Kind& kind) const {
   const auto& kinds = catalogue_->kinds();
@@ -242,6 +244,10 @@ size_t Snapshot::Count(const Kind& kind) const {
   return items_[Slot(kind)].size();
 }
 
+size_t Snapshot::CountDeleted(const Kind& kind) const {
+  return deleted_[Slot(kind)];
+}
+
 void Snapshot::Lookup(IndexKey from, int64_t until,
                       absl::FunctionRef<bool(const Item&)> visit) const {
   index_.ScanFrom(from, [&](const IndexEntry& entry) {
@@ -278,13 +284,16 @@ std::vector<const Item*> Snapshot::ClockPending(size_t limit) const {
 }
 
 ItemPtr SnapshotBuilder::Put(ItemPtr item) {
-  auto& items = snapshot_.items_[snapshot_.Slot(item->kind())];
+  const size_t slot = snapshot_.Slot(item->kind());
+  auto& items = snapshot_.items_[slot];
   ItemPtr before;
   if (const ItemPtr* found = items.Find(absl::string_view(item->name()))) {
     before = *found;
     Index(before, false);
+    if (before->deleted()) --snapshot_.deleted_[slot];
   }
   Index(item, true);
+  if (item->deleted()) ++snapshot_.deleted_[slot];
   items.Put(std::move(item), owner_);
   return before;
 }
@@ -320,7 +329,9 @@ void SnapshotBuilder::Fill(std::vector<SnapshotPart> parts) {
   }
   std::vector<std::vector<ItemPtr>> by_kind(snapshot_.items_.size());
   for (ItemPtr& item : items) {
-    by_kind[snapshot_.Slot(item->kind())].push_back(std::move(item));
+    const size_t slot = snapshot_.Slot(item->kind());
+    if (item->deleted()) ++snapshot_.deleted_[slot];
+    by_kind[slot].push_back(std::move(item));
   }
   for (size_t slot = 0; slot < by_kind.size(); ++slot) {
     snapshot_.items_[slot].Assign(std::move(by_kind[slot]), owner_);
@@ -332,8 +343,9 @@ void SnapshotBuilder::Remove(absl::string_view name) {
   const ItemPtr item = snapshot_.Share(name);
   if (item == nullptr) return;
   Index(item, false);
-  snapshot_.items_[snapshot_.Slot(item->kind())].Erase(
-      absl::string_view(item->name()), owner_);
+  const size_t slot = snapshot_.Slot(item->kind());
+  if (item->deleted()) --snapshot_.deleted_[slot];
+  snapshot_.items_[slot].Erase(absl::string_view(item->name()), owner_);
 }
 
 void SnapshotBuilder::Advance(absl::Time now) {

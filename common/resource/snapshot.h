@@ -65,6 +65,8 @@ class Snapshot {
   }
   // How many items of a kind there are, deleted ones too.
   size_t Count(const Kind& kind) const;
+  // How many of them are deleted.
+  size_t CountDeleted(const Kind& kind) const;
 
   // Live items under `from.group` with from.order <= order <= until, in order.
   void Lookup(IndexKey from, int64_t until,
@@ -118,6 +120,7 @@ class Snapshot {
   std::string digest_;
   absl::Time instant_ = absl::InfinitePast();
   std::vector<ChunkedSet<ItemPtr, ByName>> items_;  // one per kind
+  std::vector<size_t> deleted_;                     // how many, per kind
   ChunkedSet<IndexEntry, ByKey> index_;
 };
 

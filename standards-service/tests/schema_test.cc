@@ -96,6 +96,28 @@ TEST_F(SchemaTest, AMembershipMayEndAndAnotherBeginInOneTransaction) {
                    "DELETE FROM memberships WHERE name LIKE '%/a'; COMMIT;"));
 }
 
+TEST_F(SchemaTest, DeletedMembershipsStandInNobodysWay) {
+  database_.Run(Member("a", kYear2019) +
+                "UPDATE memberships SET delete_time = '2026-03-02';");
+  database_.Run(Member("b", kSinceMid2019));
+  ExpectRefused(
+      "UPDATE memberships SET delete_time = NULL WHERE name LIKE '%/a';",
+      "memberships_never_surely_overlap");
+  ExpectRefused(Member("c", kYear2019), "memberships_never_surely_overlap");
+}
+
+TEST_F(SchemaTest, DeletedStandardsGiveTheirDesignationFree) {
+  const std::string more = ", publisher, version";
+  const std::string values = ", 'organizations/etsi', '1.0'";
+  database_.Run(Standard("a", more, values) +
+                "UPDATE standards SET delete_time = '2026-03-02';");
+  database_.Run(Standard("b", more, values));
+  ExpectRefused(
+      "UPDATE standards SET delete_time = NULL WHERE name = 'standards/a';",
+      "standards_unique_per_publisher");
+  ExpectRefused(Standard("c", more, values), "standards_unique_per_publisher");
+}
+
 TEST_F(SchemaTest, MembershipsNameWhatExists) {
   ExpectRefused(Member("a", kUnknown, "'organizations/none'"),
                 "memberships_partner_exists");

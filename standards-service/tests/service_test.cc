@@ -278,6 +278,144 @@ TEST_F(StandardsServiceTest, ARepeatedRequestGetsTheFirstAnswer) {
   EXPECT_EQ(database_.Number("SELECT count(*) FROM standards"), 1);
 }
 
+TEST_F(StandardsServiceTest, ADeletedMembershipCountsForNoDay) {
+  ASSERT_TRUE(CreateOrganization("etsi").ok());
+  const std::string since2020 =
+      "period { from { year: 2020 month: 1 day: 1 } open_ended: true }";
+  ASSERT_TRUE(CreateMembership("etsi", "a", since2020).ok());
+  const auto active = [&] {
+    const auto summary = Call<v1::SummarizeParticipationResponse>(
+        "SummarizeParticipation", Parse<v1::SummarizeParticipationRequest>(
+                                      "as_of { year: 2021 month: 1 day: 1 }"));
+    return summary.ok() ? summary->participation().total().active_memberships()
+                        : -1;
+  };
+  EXPECT_EQ(active(), 1);
+  const std::string name = "organizations/etsi/memberships/a";
+  v1::DeleteMembershipRequest remove;
+  remove.set_name(name);
+  ASSERT_TRUE(StaffCall<Membership>("DeleteMembership", remove).ok());
+  EXPECT_EQ(active(), 0);
+  EXPECT_TRUE(absl::IsNotFound(GetMembership(name).status()));
+
+  // Its time is free for another, and then it cannot come back.
+  ASSERT_TRUE(CreateMembership("etsi", "b", since2020).ok());
+  v1::UndeleteMembershipRequest undelete;
+  undelete.set_name(name);
+  EXPECT_EQ(status::Reason(
+                StaffCall<Membership>("UndeleteMembership", undelete).status()),
+            "MEMBERSHIP_OVERLAPS");
+  remove.set_name("organizations/etsi/memberships/b");
+  ASSERT_TRUE(StaffCall<Membership>("DeleteMembership", remove).ok());
+  const auto back = StaffCall<Membership>("UndeleteMembership", undelete);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->state(), Membership::ACTIVE);
+  EXPECT_EQ(back->steps_size(), 0);
+  EXPECT_EQ(active(), 1);
+}
+
+TEST_F(StandardsServiceTest, AnOrganizationGoesLastAndComesBackFirst) {
+  ASSERT_TRUE(CreateOrganization("etsi").ok());
+  ASSERT_TRUE(CreateMembership("etsi", "m", "").ok());
+  const auto remove = [&] {
+    return StaffCall<Organization>(
+        "DeleteOrganization",
+        Parse<v1::DeleteOrganizationRequest>(
+            "name: 'organizations/etsi' reason: 'twice'"));
+  };
+  EXPECT_EQ(status::Reason(remove().status()), "HAS_CHILDREN");
+  const std::string name = "organizations/etsi/memberships/m";
+  v1::DeleteMembershipRequest membership;
+  membership.set_name(name);
+  ASSERT_TRUE(StaffCall<Membership>("DeleteMembership", membership).ok());
+  ASSERT_TRUE(remove().ok());
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM journal WHERE kind = 3"
+                             " AND reason = 'twice'"),
+            1);
+  EXPECT_TRUE(absl::IsNotFound(CreateMembership("etsi", "other", "").status()));
+  v1::UndeleteMembershipRequest undelete;
+  undelete.set_name(name);
+  EXPECT_EQ(status::Reason(
+                StaffCall<Membership>("UndeleteMembership", undelete).status()),
+            "REFERENCE_NOT_FOUND");
+  // Staff still find what was below it.
+  v1::ListMembershipsRequest list;
+  list.set_parent("organizations/etsi");
+  list.set_show_deleted(true);
+  const auto kept =
+      StaffCall<v1::ListMembershipsResponse>("ListMemberships", list);
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(kept->memberships_size(), 1);
+  EXPECT_TRUE(absl::IsNotFound(
+      Call<v1::ListMembershipsResponse>("ListMemberships", list).status()));
+
+  v1::UndeleteOrganizationRequest back;
+  back.set_name("organizations/etsi");
+  ASSERT_TRUE(StaffCall<Organization>("UndeleteOrganization", back).ok());
+  EXPECT_TRUE(StaffCall<Membership>("UndeleteMembership", undelete).ok());
+}
+
+TEST_F(StandardsServiceTest, ADesignationIsGivenOnceAmongLiveStandards) {
+  ASSERT_TRUE(CreateOrganization("otpf").ok());
+  const auto create = [&](const std::string& id) {
+    return StaffCall<v1::Standard>(
+        "CreateStandard",
+        Parse<v1::CreateStandardRequest>(absl::StrCat(
+            "standard_id: '", id, "' standard { designation: 'O-TTPS'",
+            " version: '1.0' publisher: 'organizations/otpf' }")));
+  };
+  ASSERT_TRUE(create("a").ok());
+  v1::DeleteStandardRequest remove;
+  remove.set_name("standards/a");
+  ASSERT_TRUE(StaffCall<v1::Standard>("DeleteStandard", remove).ok());
+  ASSERT_TRUE(create("b").ok());
+  v1::UndeleteStandardRequest undelete;
+  undelete.set_name("standards/a");
+  EXPECT_EQ(status::Reason(
+                StaffCall<v1::Standard>("UndeleteStandard", undelete).status()),
+            "NOT_UNIQUE");
+  EXPECT_EQ(status::Reason(create("a").status()), "DELETED_EXISTS");
+}
+
+TEST_F(StandardsServiceTest, APublicationComesBackInItsState) {
+  ASSERT_TRUE(StaffCall<Publication>(
+                  "CreatePublication",
+                  Parse<v1::CreatePublicationRequest>(
+                      "publication_id: 'p' publication {title: 'P'}"))
+                  .ok());
+  v1::PublishPublicationRequest publish;
+  publish.set_name("publications/p");
+  ASSERT_TRUE(StaffCall<Publication>("PublishPublication", publish).ok());
+  v1::DeletePublicationRequest remove;
+  remove.set_name("publications/p");
+  ASSERT_TRUE(StaffCall<Publication>("DeletePublication", remove).ok());
+  v1::UndeletePublicationRequest undelete;
+  undelete.set_name("publications/p");
+  const auto back = StaffCall<Publication>("UndeletePublication", undelete);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->state(), Publication::PUBLISHED);
+}
+
+TEST_F(StandardsServiceTest, DeletingIsRepeatedAndTriedLikeEveryChange) {
+  ASSERT_TRUE(CreateOrganization("etsi").ok());
+  auto remove = Parse<v1::DeleteOrganizationRequest>(
+      "name: 'organizations/etsi' validate_only: true");
+  const auto tried = StaffCall<Organization>("DeleteOrganization", remove);
+  ASSERT_TRUE(tried.ok()) << tried.status();
+  EXPECT_TRUE(tried->has_delete_time());
+  v1::GetOrganizationRequest get;
+  get.set_name("organizations/etsi");
+  EXPECT_TRUE(Call<Organization>("GetOrganization", get).ok());
+  remove.set_validate_only(false);
+  remove.set_request_id("6a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d");
+  const auto first = StaffCall<Organization>("DeleteOrganization", remove);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = StaffCall<Organization>("DeleteOrganization", remove);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(first->DebugString(), second->DebugString());
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM journal WHERE kind = 3"), 1);
+}
+
 TEST_F(StandardsServiceTest, ACommitmentEndsByItsStep) {
   const auto made = StaffCall<v1::Commitment>(
       "CreateCommitment",

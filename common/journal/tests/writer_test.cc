@@ -133,9 +133,7 @@ TEST_F(WriterTest, CreatingTwiceIsRefused) {
   EXPECT_EQ(
       status::Reason(replica.Put(MakeWidget("a", "N2"), kCreated).status()),
       "RESOURCE_EXISTS");
-  test::Widget deleted = MakeWidget("a", "N1");
-  deleted.mutable_delete_time()->set_seconds(1750000000);
-  ASSERT_TRUE(replica.Put(deleted, v1::Change::DELETED).ok());
+  ASSERT_TRUE(replica.Put(MakeWidget("a", "N1"), v1::Change::DELETED).ok());
   EXPECT_EQ(
       status::Reason(replica.Put(MakeWidget("a", "N2"), kCreated).status()),
       "DELETED_EXISTS");

@@ -18,6 +18,7 @@ namespace {
 using google::protobuf::Message;
 using google::protobuf::util::MessageDifferencer;
 using library::v1::Book;
+using library::v1::Shelf;
 
 const Caller the_public;
 const Caller the_owner{"ishmael", {}};
@@ -177,6 +178,30 @@ TEST_F(FormTest, HidesResourcesFromWhoMayNotSeeThem) {
   EXPECT_TRUE(Form(kind(), the_public).Sees(*Put(Full())));
 }
 
+TEST_F(FormTest, ShowsDeletedResourcesToStaffAlone) {
+  Book deleted = Full();
+  deleted.mutable_delete_time()->set_seconds(1);
+  const auto item = Put(deleted);
+  EXPECT_FALSE(Form(kind(), the_public).Sees(*item));
+  EXPECT_FALSE(Form(kind(), the_owner).Sees(*item));
+  EXPECT_FALSE(Form(kind(), a_stranger).Sees(*item));
+  EXPECT_TRUE(Form(kind(), the_staff).Sees(*item));
+  EXPECT_EQ(Seen(*item, the_staff).delete_time().seconds(), 1);
+  EXPECT_EQ(item->public_bytes(), nullptr);
+  EXPECT_FALSE(ToPublic(kind(), &deleted));
+  EXPECT_EQ(deleted.remark(), "salty");
+  // Also of a kind that everybody sees whole.
+  const Kind& shelves = *catalogue_->ByDescriptor(Shelf::descriptor());
+  Shelf shelf;
+  shelf.set_name("shelves/north");
+  shelf.mutable_delete_time()->set_seconds(1);
+  const auto gone = MakeItem(shelves, shelf);
+  EXPECT_FALSE(Form(shelves, the_public).Sees(*gone));
+  EXPECT_TRUE(Form(shelves, the_staff).Sees(*gone));
+  EXPECT_NE(Form(shelves, the_public).Fingerprint(),
+            Form(shelves, the_staff).Fingerprint());
+}
+
 TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
   Book plain;
   plain.set_name("shelves/north/books/plain");
@@ -263,7 +288,7 @@ TEST_F(FormTest, FingerprintsTellFormsApart) {
   const Kind& shelves =
       *catalogue_->ByDescriptor(library::v1::Shelf::descriptor());
   EXPECT_EQ(Form(shelves, the_public).Fingerprint(),
-            Form(shelves, the_staff).Fingerprint());
+            Form(shelves, the_owner).Fingerprint());
 }
 
 TEST_F(FormTest, ToPublicJudgesTheFullResource) {

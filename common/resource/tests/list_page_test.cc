@@ -90,6 +90,23 @@ class ListPageTest : public testing::Test {
     return page;
   }
 
+  absl::StatusOr<int64_t> Count(
+      const Query& query,
+      const std::function<absl::Status()>& wanted = Wanted) {
+    const Form form(kind_, query.caller);
+    return CountListed({.snapshot = snapshot_,
+                        .kind = kind_,
+                        .form = form,
+                        .method = "ListBooks",
+                        .parent = query.parent,
+                        .filter = query.filter,
+                        .order_by = query.order,
+                        .page_size = query.size,
+                        .page_token = "",
+                        .show_deleted = query.deleted},
+                       wanted);
+  }
+
   // All pages, one after another.
   std::vector<std::string> All(const Query& query) {
     std::vector<std::string> all;
@@ -177,6 +194,61 @@ TEST_F(ListPageTest, HiddenAndDeletedResourcesAreNotThere) {
   EXPECT_THAT(Run({.caller = the_staff}).ids, ElementsAre("draft", "here"));
   EXPECT_THAT(Run({.deleted = true, .caller = the_staff}).ids,
               ElementsAre("draft", "gone", "here"));
+  // Whoever does not see them is not told of them by asking.
+  EXPECT_THAT(Run({.deleted = true}).ids, ElementsAre("here"));
+}
+
+TEST_F(ListPageTest, TheCountIsThatOfAllPagesInTheCallersForm) {
+  std::vector<Book> books;
+  for (int i = 0; i < 700; ++i) {
+    Book book = Named(i % 2 == 0 ? "a" : "b", absl::StrFormat("n%03d", i));
+    book.set_pages(i);
+    if (i % 5 == 0) book.set_state(Book::DRAFT);
+    if (i % 7 == 0) book.mutable_delete_time()->set_seconds(1);
+    books.push_back(book);
+  }
+  Put(books);
+  for (const Query& query : std::vector<Query>{
+           {},
+           {.caller = the_staff},
+           {.deleted = true},
+           {.deleted = true, .caller = the_staff},
+           {.parent = "shelves/a"},
+           {.parent = "shelves/b", .deleted = true, .caller = the_staff},
+           {.parent = "shelves/none"},
+           {.filter = "pages < 100"},
+           {.parent = "shelves/a",
+           .filter = "pages >= 300",
+           .caller = the_staff},
+           {.filter = "delete_time:*", .deleted = true, .caller = the_staff},
+       }) {
+    const auto count = Count(query);
+    ASSERT_TRUE(count.ok()) << count.status();
+    Query paged = query;
+    paged.size = 50;
+    EXPECT_EQ(*count, static_cast<int64_t>(All(paged).size()))
+        << query.parent << " " << query.filter;
+  }
+  EXPECT_EQ(*Count({.caller = the_staff}), 600);
+  EXPECT_EQ(status::Reason(Count({.filter = "value = 1"}).status()),
+            "QUERY_INVALID");
+}
+
+TEST_F(ListPageTest, ACountStopsWhenNobodyWaits) {
+  std::vector<Book> books;
+  for (int i = 0; i < 3 * kAskEvery; ++i) {
+    books.push_back(Named("a", absl::StrFormat("n%05d", i)));
+  }
+  Put(books);
+  int asked = 0;
+  const auto gone = [&asked] {
+    return ++asked < 2 ? absl::OkStatus() : absl::CancelledError("gone");
+  };
+  EXPECT_TRUE(absl::IsCancelled(Count({}, gone).status()));
+  EXPECT_EQ(asked, 2);
+  // Where nothing is hidden and nothing left out, there is nothing to look at.
+  asked = 2;
+  EXPECT_EQ(*Count({.caller = the_staff}, gone), 3 * kAskEvery);
 }
 
 TEST_F(ListPageTest, OtherOrdersPageWithoutGapsOrDoubles) {

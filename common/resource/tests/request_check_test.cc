@@ -301,7 +301,21 @@ TEST(RequestCheck, References) {
   EXPECT_THAT(Wrong(get), ElementsAre("name"));
 }
 
-TEST(RequestCheck, ListsAloneTakeAnyParent) {
+TEST(RequestCheck, BatchesAreOfSomeNamesAndAnyParent) {
+  library::v1::BatchGetBooksRequest batch;
+  EXPECT_THAT(Wrong(batch), ElementsAre("names"));
+  for (int i = 0; i < 3; ++i) batch.add_names("shelves/a/books/x");
+  EXPECT_THAT(Wrong(batch), IsEmpty());
+  batch.set_parent("shelves/-");
+  EXPECT_THAT(Wrong(batch), IsEmpty());
+  batch.set_names(1, "shelves/-/books/x");
+  EXPECT_THAT(Wrong(batch), ElementsAre("names[1]"));
+  batch.set_names(1, "shelves/a/books/x");
+  batch.add_names("shelves/a/books/x");
+  EXPECT_THAT(Wrong(batch), ElementsAre("names"));
+}
+
+TEST(RequestCheck, ListsAndBatchesAloneTakeAnyParent) {
   ListBooksRequest list;
   list.set_parent("shelves/-");
   EXPECT_THAT(Wrong(list), IsEmpty());

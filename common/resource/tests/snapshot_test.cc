@@ -164,6 +164,27 @@ TEST_F(SnapshotTest, ADeletedResourceIsNotLiveAndInNoIndex) {
   EXPECT_TRUE(Titled(builder.view(), "Title of x").empty());
 }
 
+TEST_F(SnapshotTest, CountsWhatIsDeleted) {
+  SnapshotBuilder builder{Snapshot(&catalogue_)};
+  Book gone = MakeBook("x");
+  gone.mutable_delete_time()->set_seconds(1);
+  const Kind& kind = Make(gone)->kind();
+  std::vector<SnapshotPart> parts(1);
+  parts[0].Add(Make(gone));
+  parts[0].Add(Make(MakeBook("y")));
+  parts[0].Sort();
+  builder.Fill(std::move(parts));
+  EXPECT_EQ(builder.view().CountDeleted(kind), 1u);
+  builder.Put(Make(gone));
+  EXPECT_EQ(builder.view().CountDeleted(kind), 1u);
+  builder.Put(Make(MakeBook("x")));
+  EXPECT_EQ(builder.view().CountDeleted(kind), 0u);
+  builder.Put(Make(gone));
+  builder.Remove(gone.name());
+  EXPECT_EQ(builder.view().CountDeleted(kind), 0u);
+  EXPECT_EQ(builder.view().Count(kind), 1u);
+}
+
 TEST_F(SnapshotTest, TheClockChangesWhatIsDueAndNothingElse) {
   SnapshotBuilder builder{Snapshot(&catalogue_)};
   for (int i : {10, 20, 30}) {
