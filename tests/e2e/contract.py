@@ -61,7 +61,7 @@ def collection_of(service, kind):
 
 
 def http_get(service, method, **fields):
-    """The path and query by which the JSON port serves a read, given its request's scalar fields."""
+    """The path and query by which the JSON port serves a read, given its request's scalar fields and lists of them."""
     rule = SERVICES[service].methods_by_name[method].GetOptions().Extensions[annotations_pb2_http.http]
     rest = dict(fields)
 
@@ -69,8 +69,13 @@ def http_get(service, method, **fields):
         return urllib.parse.quote(str(rest.pop(match.group(1))), safe="/")
     target = re.sub(r"{(\w+)(?:=[^}]*)?}", fill, rule.get)
     if rest:
-        target += "?" + urllib.parse.urlencode({json_name(name): value for name, value in rest.items()})
+        target += "?" + urllib.parse.urlencode(
+            {json_name(name): json_value(value) for name, value in rest.items()}, doseq=True)
     return target
+
+
+def json_value(value):
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def json_name(name):

@@ -40,6 +40,16 @@ def world_fixture(whole):
         certificate_id=f"{MARK}-evaluated", certificate={
             "scheme": "schemes/plain", "subjects": [{"service": f"{MARK} other"}]}).name)
 
+    # Deleted: of a kind that everybody sees while it lives, and below one that does.
+    for create, delete, made in (
+            (standards, "DeleteOrganization", standards("CreateOrganization", organization_id=f"{MARK}-organization",
+                                                        organization={"display_name": MARK})),
+            (standards, "DeleteMembership", standards("CreateMembership", parent="organizations/ietf", membership_id=MARK,
+                                                      membership={"legal_entity": MARK})),
+            (certification, "DeleteProduct", certification("CreateProduct", product_id=f"{MARK}-product",
+                                                           product={"display_name": MARK}))):
+        create(delete, name=made.name)
+
     fields["Membership.annual_fee"] = standards("UpdateMembership", membership={
         "name": "organizations/ietf/memberships/huawei", "annual_fee": {"currency_code": "EUR", "units": FEE}},
         update_mask={"paths": ["annual_fee"]}).name
@@ -124,9 +134,15 @@ def reads(world):
                 fields = {"parent": wildcard(service, method.name)} if "parent" in method.input_type.fields_by_name else {}
                 yield service, method.name, {**fields, "page_size": 1000}
                 yield service, method.name, {**fields, "filter": f'"{MARK}"'}
+                if "show_deleted" in method.input_type.fields_by_name:
+                    yield service, method.name, {**fields, "show_deleted": True, "page_size": 1000}
             elif method.name.startswith("Get") and "name" in method.input_type.fields_by_name:
                 for name in names(world, service, method.output_type.name):
                     yield service, method.name, {"name": name}
+            elif method.name.startswith("BatchGet"):
+                parent = {"parent": wildcard(service, method.name)} if "parent" in method.input_type.fields_by_name else {}
+                for name in names(world, service, method.output_type.fields[0].message_type.name):
+                    yield service, method.name, {**parent, "names": [name]}
             elif method.name == "VerifyCertificate":
                 for key, value in (("certificate_number", f"{MARK}-n"), ("identifier", f"{MARK}-i"),
                                    ("document_sha256", DIGEST), ("certificate", world.hidden["Certificate"]),
@@ -144,6 +160,8 @@ def names(world, service, kind):
     method, field = contract.collection_of(service, kind)
     fields = ({"parent": wildcard(service, method)} if "parent" in
               contract.SERVICES[service].methods_by_name[method].input_type.fields_by_name else {})
+    if "show_deleted" in contract.SERVICES[service].methods_by_name[method].input_type.fields_by_name:
+        fields["show_deleted"] = True
     answer = world.clients[service].call(service, method, world.staff, page_size=1000, **fields)
     return [item.name for item in getattr(answer, field)]
 
