@@ -3,6 +3,8 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -18,6 +20,7 @@
 #include "google/protobuf/message.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/rpc/error_details.pb.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/generic/generic_stub.h"
 
@@ -104,21 +107,43 @@ class Sender {
   const std::string token_;
 };
 
+// The resource that a refusal is about; empty when it names none.
+std::string ResourceOf(const absl::Status& refusal) {
+  google::rpc::ErrorInfo info;
+  if (!status::FindDetail(refusal, &info)) return "";
+  const auto found = info.metadata().find("resource");
+  return found == info.metadata().end() ? "" : found->second;
+}
+
+// A record that was deleted stays so, and what rests on it stays away.
+// `deleted` gathers their names.
+bool LeftDeleted(const absl::Status& refusal, std::set<std::string>* deleted) {
+  const std::string resource = ResourceOf(refusal);
+  if (status::Reason(refusal) == "DELETED_EXISTS") {
+    deleted->insert(resource);
+    return true;
+  }
+  return deleted->count(resource) > 0;
+}
+
 absl::Status SeedFile(const std::string& proto_service, const std::string& file,
-                      Sender* sender) {
+                      std::set<std::string>* deleted, Sender* sender) {
   std::ifstream in(file);
   if (!in) return absl::NotFoundError(absl::StrCat("cannot read ", file));
   int number = 0;
   int created = 0;
   int present = 0;
+  int left_deleted = 0;
   for (std::string text; std::getline(in, text);) {
     ++number;
     const absl::string_view bare = absl::StripAsciiWhitespace(text);
     if (bare.empty() || absl::StartsWith(bare, "#")) continue;
     absl::StatusOr<Line> line = Read(text, proto_service);
     absl::Status sent = line.ok() ? sender->Send(*line) : line.status();
-    if (absl::IsAlreadyExists(sent) ||
-        status::Reason(sent) == "STEP_NOT_ALLOWED") {
+    if (!sent.ok() && LeftDeleted(sent, deleted)) {
+      ++left_deleted;
+    } else if (absl::IsAlreadyExists(sent) ||
+               status::Reason(sent) == "STEP_NOT_ALLOWED") {
       ++present;
     } else if (sent.ok()) {
       ++created;
@@ -128,7 +153,9 @@ absl::Status SeedFile(const std::string& proto_service, const std::string& file,
     }
   }
   std::cout << file << ": " << created << " created, " << present
-            << " there already\n";
+            << " there already";
+  if (left_deleted > 0) std::cout << ", " << left_deleted << " left deleted";
+  std::cout << "\n";
   return absl::OkStatus();
 }
 
@@ -140,8 +167,10 @@ absl::Status Seed(const SeedOptions& options,
   auto channel = rpc::OpenChannel(options.target);
   if (!channel.ok()) return channel.status();
   Sender sender(*std::move(channel), options.token);
+  std::set<std::string> deleted;
   for (const std::string& file : files) {
-    absl::Status sent = SeedFile(options.proto_service, file, &sender);
+    absl::Status sent =
+        SeedFile(options.proto_service, file, &deleted, &sender);
     if (!sent.ok()) return sent;
   }
   return absl::OkStatus();

@@ -20,7 +20,8 @@ struct SeedOptions {
 // a file is {"method": "CreateScheme", "request": {...}}, the request in proto3
 // JSON; empty lines and lines that begin with # are passed over. A resource
 // that is there already is left as it is, and so is one whose state does not
-// allow a step (any more). Prints a line per file; stops at the first refusal
+// allow a step (any more). One that was deleted stays deleted, and what would
+// rest on it is left out. Prints a line per file; stops at the first refusal
 // with its place and the service's own words.
 absl::Status Seed(const SeedOptions& options,
                   const std::vector<std::string>& files);

@@ -107,6 +107,23 @@ def test_migrate_twice_and_check(suite, service):
     assert int(psql(conninfo, "SELECT count(*) FROM journal")[0][0]) > 3
 
 
+def test_seeding_leaves_deleted_what_was_deleted(suite):
+    """A sample that staff deleted does not come back, nor does it stop the others."""
+    process = suite.service("standards")
+    suite.seed("standards", process)
+    client = RawClient(process)
+    for kind, name in (("Membership", "organizations/ietf/memberships/huawei"), ("Organization", "organizations/ietf"),
+                       ("Publication", "publications/white-paper-5g-security")):
+        client.call("standards", f"Delete{kind}", suite.staff, name=name)
+    conninfo = suite.database("standards")
+    count = "SELECT count(*), count(delete_time) FROM organizations"
+    before = psql(conninfo, count)
+    done = suite.seed("standards", process)
+    assert "0 created" in done.stdout and "4 left deleted" in done.stdout, done.stdout
+    assert psql(conninfo, count) == before
+    suite.run("standards", "check", f"--database={conninfo}")
+
+
 def test_check_finds_what_was_changed_by_hand(suite):
     conninfo = suite.database("standards")
     suite.seed("standards", suite.service("standards"))
