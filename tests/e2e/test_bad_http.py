@@ -147,7 +147,7 @@ CASES = {
     "unknown path": (("GET", "/certification/v2/schemes", {}, None), (404, "NOT_FOUND", None), None),
     "path up and down": (("GET", "/certification/v1/../../etc/passwd", {}, None), (404, "NOT_FOUND", None), None),
     "unknown verb": (("POST", f"{EMUI}:explode", {}, "{}"), (405, "UNIMPLEMENTED", "METHOD_UNKNOWN"), None),
-    "method not served": (("DELETE", EMUI, {}, None), (405, "UNIMPLEMENTED", "METHOD_UNKNOWN"), None),
+    "method not served": (("PUT", EMUI, {}, {"title": "X"}), (405, "UNIMPLEMENTED", "METHOD_UNKNOWN"), None),
     "method made up": (("BREW", EMUI, {}, None), (405, "UNIMPLEMENTED", None), None),
     "missing resource": (("GET", f"{SCHEMES}/none", {}, None), (404, "NOT_FOUND", "RESOURCE_NOT_FOUND"), None),
     "content type text": (("POST", SCHEMES, {"Content-Type": "text/plain"}, "{}"),

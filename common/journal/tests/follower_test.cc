@@ -357,7 +357,8 @@ TEST_F(FollowerTest, AnotherHistoryOfTheSameLengthIsNoticed) {
   // It was behind by number, yet its own entries are not of this history.
   EXPECT_TRUE(TestReplica::Eventually([&] {
     return late.store().loaded() &&
-           late.store().Base()->digest() == other.store().Base()->digest();
+           late.store().Base()->digest() == other.store().Base()->digest() &&
+           late.serving_changes().size() == 2;
   }));
   EXPECT_THAT(late.serving_changes(), ElementsAre(false, true));
   EXPECT_EQ(status::Reason(Await(late, lost->revision_token)),

@@ -133,6 +133,26 @@ TEST_F(CheckTest, FindsNothingWrongWithASoundDatabase) {
   EXPECT_EQ(report.personal_bodies, 1);
 }
 
+TEST_F(CheckTest, DeletedRecordsAreInOrderAndNothingLivesOnThem) {
+  TestReplica& replica = NewReplica();
+  const auto put = [&replica](const std::string& id, ChangeKind kind) {
+    return replica.Put(MakeWidget(id, id == "a" ? "1" : "2"), kind).ok();
+  };
+  // No rule stands before the journal here: the part is left behind.
+  ASSERT_TRUE(put("a", v1::Change::DELETED));
+  EXPECT_THAT(RunCheck().problems,
+              testing::ElementsAre(
+                  HasSubstr("widgets/a/parts/p: its parent is not there")));
+  ASSERT_TRUE(put("b", v1::Change::DELETED));
+  EXPECT_THAT(RunCheck().problems,
+              testing::UnorderedElementsAre(
+                  HasSubstr("widgets/a/parts/p: its parent is not there"),
+                  HasSubstr("fits refers to widgets/b")));
+  ASSERT_TRUE(put("a", v1::Change::UNDELETED));
+  ASSERT_TRUE(put("b", v1::Change::UNDELETED));
+  EXPECT_THAT(RunCheck().problems, testing::IsEmpty());
+}
+
 TEST_F(CheckTest, FindsAnEntryThatWasChanged) {
   EXPECT_THAT(After("UPDATE journal SET actor = 'mallory' WHERE revision = 1"),
               testing::ElementsAre(HasSubstr("1 has not the digest")));
