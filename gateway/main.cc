@@ -12,6 +12,7 @@
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "gateway/aggregate/overview.h"
+#include "gateway/http/docs/docs.h"
 #include "gateway/http/route_table.h"
 #include "gateway/http/server.h"
 #include "gateway/http/traffic.h"
@@ -79,6 +80,8 @@ http::Options HttpOptions() {
   options.listen = absl::GetFlag(FLAGS_http_listen);
   options.threads = absl::GetFlag(FLAGS_http_threads);
   options.cors_origins = absl::GetFlag(FLAGS_cors_origins);
+  options.descriptor_set = EmbeddedDescriptorSet();
+  options.documents = http::Docs();
   return options;
 }
 

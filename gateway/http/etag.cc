@@ -79,6 +79,12 @@ bool NoneMatchLists(absl::string_view if_none_match, absl::string_view etag) {
   return false;
 }
 
+std::string KeptEtag(absl::string_view if_none_match, absl::string_view etag) {
+  std::string compressed = CompressedEtag(etag);
+  return absl::StrContains(if_none_match, compressed) ? compressed
+                                                      : std::string(etag);
+}
+
 absl::StatusOr<std::string> ResourceEtagOf(absl::string_view if_match) {
   if (absl::StripAsciiWhitespace(if_match) == "*") return std::string();
   absl::string_view tag, other;

@@ -22,6 +22,10 @@ std::string CompressedEtag(absl::string_view etag);
 // compressed or not is one.
 bool NoneMatchLists(absl::string_view if_none_match, absl::string_view etag);
 
+// The tag that a 304 bears: that of the form which the client keeps, as
+// If-None-Match lists it.
+std::string KeptEtag(absl::string_view if_none_match, absl::string_view etag);
+
 // The resource's etag, in quotes, that If-Match asks for; empty for "*". Takes
 // tags of answers and etags of resources alike, exactly one.
 absl::StatusOr<std::string> ResourceEtagOf(absl::string_view if_match);

@@ -43,6 +43,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   bool has_body = true;                           // false for 204 and 304
+  bool compressed = false;                        // the body is gzip
   bool close = false;                             // the connection ends with it
   absl::StatusCode code = absl::StatusCode::kOk;  // for the observer
 };

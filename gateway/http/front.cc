@@ -14,6 +14,7 @@
 #include "gateway/http/error_answer.h"
 #include "gateway/http/etag.h"
 #include "gateway/http/field_text.h"
+#include "gateway/http/openapi.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -61,6 +62,24 @@ std::string PrefixesOf(const RouteTable& routes) {
   return absl::StrJoin(prefixes, ", ");
 }
 
+absl::flat_hash_map<std::string, Page> PagesOf(const RouteTable& routes,
+                                               const Options& options) {
+  OpenApiOptions openapi;
+  openapi.version = TRANSPARENCY_VERSION;
+  openapi.descriptor_set = options.descriptor_set;
+  openapi.default_call_timeout = options.default_call_timeout;
+  openapi.max_call_timeout = options.max_call_timeout;
+  absl::flat_hash_map<std::string, Page> pages;
+  pages.try_emplace("/openapi.json", "application/json",
+                    OpenApiDocument(routes, openapi));
+  for (const Options::Document& document : options.documents) {
+    pages.try_emplace(std::string(document.path),
+                      std::string(document.content_type),
+                      std::string(document.bytes));
+  }
+  return pages;
+}
+
 }  // namespace
 
 std::string RequestIdFor(const Request& request) {
@@ -97,13 +116,18 @@ Front::Front(const Options& options, RouteTable routes,
              .default_timeout = options.default_call_timeout,
              .max_timeout = options.max_call_timeout},
             routes_, writer_),
+      pages_(PagesOf(routes_, options_)),
       prefixes_(PrefixesOf(routes_)) {}
 
 Plan Front::Begin(const Request& request) const {
+  const bool is_read = request.method == "GET" || request.method == "HEAD";
   if (request.path == "/healthz" || request.path == "/readyz") {
-    return Health(request);
+    return is_read ? Health(request) : NotRead();
   }
   if (request.method == "OPTIONS") return AnswerOptions(request);
+  if (const auto page = pages_.find(request.path); page != pages_.end()) {
+    return is_read ? page->second.Answer(request) : NotRead();
+  }
   RouteMatch match = routes_.Find(
       request.method == "HEAD" ? "GET" : request.method, request.path);
   if (match.outcome != RouteMatch::Outcome::kFound) {
@@ -118,14 +142,15 @@ Plan Front::Begin(const Request& request) const {
   return plan;
 }
 
+Response Front::NotRead() const {
+  Response response = Refuse(405, "method", "expected GET or HEAD");
+  response.headers.emplace_back("Allow", "GET, HEAD");
+  response.close = false;
+  return response;
+}
+
 Response Front::Health(const Request& request) const {
   Response response;
-  if (request.method != "GET" && request.method != "HEAD") {
-    response = Refuse(405, "method", "expected GET or HEAD");
-    response.headers.emplace_back("Allow", "GET, HEAD");
-    response.close = false;
-    return response;
-  }
   absl::Status status;
   if (request.path == "/readyz") {
     if (draining_) {
@@ -148,9 +173,9 @@ Response Front::Health(const Request& request) const {
 }
 
 Response Front::AnswerOptions(const Request& request) const {
-  std::vector<std::string> methods = request.path == "*"
-                                         ? std::vector<std::string>{"GET"}
-                                         : routes_.MethodsOf(request.path);
+  const bool is_page = request.path == "*" || pages_.contains(request.path);
+  std::vector<std::string> methods = is_page ? std::vector<std::string>{"GET"}
+                                             : routes_.MethodsOf(request.path);
   const bool preflight =
       request.Header("origin").has_value() &&
       request.Header("access-control-request-method").has_value();
@@ -230,11 +255,16 @@ void Front::Complete(const Request& request, absl::string_view request_id,
     headers.emplace_back("Access-Control-Allow-Origin", origin);
     headers.emplace_back("Access-Control-Expose-Headers", kExposedHeaders);
   }
+  bool compress = response->compressed;
   std::string compressed;
-  if (response->has_body && response->body.size() >= options_.min_gzip_bytes &&
+  if (!compress && response->has_body &&
+      response->body.size() >= options_.min_gzip_bytes &&
       AcceptsGzip(request.Header("accept-encoding").value_or("")) &&
       gzip->Compress(response->body, &compressed)) {
     response->body = std::move(compressed);
+    compress = true;
+  }
+  if (compress) {
     headers.emplace_back("Content-Encoding", "gzip");
     for (auto& [name, value] : headers) {
       if (name == "ETag") value = CompressedEtag(value);

@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "gateway/http/compression.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/json_writer.h"
 #include "gateway/http/message_types.h"
 #include "gateway/http/options.h"
+#include "gateway/http/page.h"
 #include "gateway/http/rest_codec.h"
 #include "gateway/http/route_table.h"
 
@@ -47,6 +49,8 @@ class Front {
         std::unique_ptr<MessageTypes> types);
 
   Response Health(const Request& request) const;
+  // 405 to what is neither GET nor HEAD.
+  Response NotRead() const;
   Response AnswerOptions(const Request& request) const;
   Response NoRoute(const Request& request, const RouteMatch& match) const;
   // The value for Access-Control-Allow-Origin; empty: not allowed.
@@ -58,6 +62,7 @@ class Front {
   const RouteTable routes_;
   const JsonWriter writer_;
   const RestCodec rest_;
+  const absl::flat_hash_map<std::string, Page> pages_;  // by path
   std::string prefixes_;  // what known paths begin with, for people
   std::atomic<bool> draining_{false};
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -40,6 +41,18 @@ struct Options {
   // Of a call without X-Server-Timeout, and the longest that it can ask for.
   absl::Duration default_call_timeout = absl::Seconds(10);
   absl::Duration max_call_timeout = absl::Seconds(60);
+
+  // Serialized FileDescriptorSet with comments, for /openapi.json; outlives the
+  // server. Empty: it has no descriptions and no reasons of refusals.
+  absl::string_view descriptor_set;
+
+  // Documents served beside it, as they are.
+  struct Document {
+    absl::string_view path;  // "/docs"
+    absl::string_view content_type;
+    absl::string_view bytes;  // outlive the server
+  };
+  std::vector<Document> documents;
 
   // Origins that scripts may call from, such as "https://example.org"; "*"
   // stands for all. Empty: only the gateway's own.

@@ -32,14 +32,6 @@ constexpr absl::string_view kPassedOn[] = {"authorization", "traceparent",
                                            "tracestate", "x-min-revision"};
 constexpr size_t kLongestIdempotencyKey = 255;
 
-const FieldDescriptor* StringField(const Descriptor& type, const char* name) {
-  const FieldDescriptor* field = type.FindFieldByName(name);
-  return field != nullptr && !field->is_repeated() &&
-                 field->type() == FieldDescriptor::TYPE_STRING
-             ? field
-             : nullptr;
-}
-
 // The message that holds the last field of the path, made if need be.
 Message* Holder(const FieldPath& path, Message* message) {
   for (size_t i = 0; i + 1 < path.size(); ++i) {
@@ -136,7 +128,7 @@ void SetUpdateMask(const Route& route, const FieldDescriptor& field,
 }  // namespace
 
 struct RestCodec::RestCall : Call {
-  const Special* special = nullptr;
+  const SpecialFields* special = nullptr;
   bool if_match = false;
   std::string response_mask;
 };
@@ -145,34 +137,8 @@ RestCodec::RestCodec(const Options& options, const RouteTable& routes,
                      const JsonWriter& writer)
     : options_(options), writer_(writer) {
   for (const auto& route : routes.routes()) {
-    special_.emplace(route.get(), SpecialOf(*route));
+    special_.emplace(route.get(), SpecialFieldsOf(*route));
   }
-}
-
-RestCodec::Special RestCodec::SpecialOf(const Route& route) {
-  Special special;
-  const Descriptor& request = *route.request->GetDescriptor();
-  special.request_id = StringField(request, "request_id");
-  if (const FieldDescriptor* etag = StringField(request, "etag")) {
-    special.etag = {etag};
-  } else if (route.body != nullptr && !route.body->is_repeated() &&
-             route.body->message_type() != nullptr) {
-    if (const FieldDescriptor* inner =
-            StringField(*route.body->message_type(), "etag")) {
-      special.etag = {route.body, inner};
-    }
-  }
-  const FieldDescriptor* mask = request.FindFieldByName("update_mask");
-  if (route.http_method == "PATCH" && mask != nullptr && !mask->is_repeated() &&
-      mask->message_type() != nullptr &&
-      mask->message_type()->well_known_type() ==
-          Descriptor::WELLKNOWNTYPE_FIELDMASK &&
-      route.body != nullptr && !route.body->is_repeated() &&
-      route.body->message_type() != nullptr) {
-    special.update_mask = mask;
-  }
-  special.answered_etag = StringField(*route.response->GetDescriptor(), "etag");
-  return special;
 }
 
 Plan RestCodec::Decode(const Request& request, RouteMatch match) const {
@@ -282,7 +248,7 @@ absl::Status RestCodec::ReadDeadline(const Request& request,
 }
 
 absl::Status RestCodec::ReadBody(const Request& request, const Route& route,
-                                 const Special& special, Message* message,
+                                 const SpecialFields& special, Message* message,
                                  std::vector<std::string>* named) const {
   if (!route.whole_body && route.body == nullptr) return absl::OkStatus();
   JsonReadOptions options;
@@ -294,7 +260,7 @@ absl::Status RestCodec::ReadBody(const Request& request, const Route& route,
 
 absl::Status RestCodec::ReadMessage(const Request& request,
                                     const RouteMatch& match,
-                                    const Special& special,
+                                    const SpecialFields& special,
                                     RestCall* call) const {
   const Route& route = *match.route;
   google::protobuf::Arena arena;
@@ -331,7 +297,7 @@ absl::Status RestCodec::ReadMessage(const Request& request,
 
 absl::Status RestCodec::ReadPreconditions(const Request& request,
                                           const Route& route,
-                                          const Special& special,
+                                          const SpecialFields& special,
                                           Message* message,
                                           RestCall* call) const {
   const bool is_read = route.http_method == "GET";
@@ -435,11 +401,7 @@ Response RestCodec::EncodeMessage(const Request& request, const RestCall& call,
       response.http_status = 304;
       response.has_body = false;
       response.body.clear();
-      // The tag of the form that the client keeps.
-      const std::string compressed = CompressedEtag(etag);
-      if (none_match->find(compressed) != absl::string_view::npos) {
-        etag = compressed;
-      }
+      etag = KeptEtag(*none_match, etag);
     }
     response.headers.emplace_back("ETag", std::move(etag));
   }

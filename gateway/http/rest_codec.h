@@ -8,6 +8,7 @@
 #include "gateway/http/exchange.h"
 #include "gateway/http/json_writer.h"
 #include "gateway/http/route_table.h"
+#include "gateway/http/special_fields.h"
 
 namespace transparency::gateway::http {
 
@@ -33,28 +34,19 @@ class RestCodec : public Codec {
                   UnaryReply reply) const override;
 
  private:
-  // Fields with a meaning of their own in HTTP; null or empty when a method
-  // has none.
-  struct Special {
-    FieldPath etag;  // of the request, or of the resource in its body
-    const google::protobuf::FieldDescriptor* request_id = nullptr;
-    const google::protobuf::FieldDescriptor* update_mask = nullptr;
-    const google::protobuf::FieldDescriptor* answered_etag = nullptr;
-  };
   struct RestCall;
 
-  static Special SpecialOf(const Route& route);
   static absl::Status CheckForm(const Request& request, const Route& route,
                                 int* http_status);
   static absl::Status CheckHeaders(const Request& request, const Route& route);
   absl::Status ReadBody(const Request& request, const Route& route,
-                        const Special& special,
+                        const SpecialFields& special,
                         google::protobuf::Message* message,
                         std::vector<std::string>* named) const;
   absl::Status ReadMessage(const Request& request, const RouteMatch& match,
-                           const Special& special, RestCall* call) const;
+                           const SpecialFields& special, RestCall* call) const;
   absl::Status ReadPreconditions(const Request& request, const Route& route,
-                                 const Special& special,
+                                 const SpecialFields& special,
                                  google::protobuf::Message* message,
                                  RestCall* call) const;
   absl::Status ReadDeadline(const Request& request, RestCall* call) const;
@@ -63,7 +55,7 @@ class RestCodec : public Codec {
 
   const Options options_;
   const JsonWriter& writer_;
-  absl::flat_hash_map<const Route*, Special> special_;
+  absl::flat_hash_map<const Route*, SpecialFields> special_;
 };
 
 // `key` itself if it is a version 4 UUID (RFC 9562), else one made of its

@@ -44,6 +44,11 @@ def access(method):
     return annotations_pb2.Access.Name(method.GetOptions().Extensions[annotations_pb2.access])
 
 
+def is_bound(method):
+    """Whether the JSON port serves it."""
+    return method.GetOptions().HasExtension(annotations_pb2_http.http)
+
+
 def resources(service):
     """The service's kinds: descriptor by singular-like message name, from its Get methods."""
     return {method.output_type.name: method.output_type for method in SERVICES[service].methods

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/http/exchange.h"
+
+namespace transparency::gateway::http {
+
+// A document that stays the same while the process runs. Compressed and
+// digested once, when it is made; then immutable and thread-safe.
+class Page {
+ public:
+  Page(std::string content_type, std::string body);
+
+  // Answers GET and HEAD; 304 to an If-None-Match that lists it.
+  Response Answer(const Request& request) const;
+
+ private:
+  const std::string content_type_;
+  const std::string body_;
+  std::string compressed_;  // empty when that is no shorter
+  const std::string etag_;
+};
+
+}  // namespace transparency::gateway::http

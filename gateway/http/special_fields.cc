@@ -1,0 +1,45 @@
+#include "gateway/http/special_fields.h"
+
+namespace transparency::gateway::http {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+const FieldDescriptor* StringField(const Descriptor& type, const char* name) {
+  const FieldDescriptor* field = type.FindFieldByName(name);
+  return field != nullptr && !field->is_repeated() &&
+                 field->type() == FieldDescriptor::TYPE_STRING
+             ? field
+             : nullptr;
+}
+
+}  // namespace
+
+SpecialFields SpecialFieldsOf(const Route& route) {
+  SpecialFields special;
+  const Descriptor& request = *route.request->GetDescriptor();
+  special.request_id = StringField(request, "request_id");
+  if (const FieldDescriptor* etag = StringField(request, "etag")) {
+    special.etag = {etag};
+  } else if (route.body != nullptr && !route.body->is_repeated() &&
+             route.body->message_type() != nullptr) {
+    if (const FieldDescriptor* inner =
+            StringField(*route.body->message_type(), "etag")) {
+      special.etag = {route.body, inner};
+    }
+  }
+  const FieldDescriptor* mask = request.FindFieldByName("update_mask");
+  if (route.http_method == "PATCH" && mask != nullptr && !mask->is_repeated() &&
+      mask->message_type() != nullptr &&
+      mask->message_type()->well_known_type() ==
+          Descriptor::WELLKNOWNTYPE_FIELDMASK &&
+      route.body != nullptr && !route.body->is_repeated() &&
+      route.body->message_type() != nullptr) {
+    special.update_mask = mask;
+  }
+  special.answered_etag = StringField(*route.response->GetDescriptor(), "etag");
+  return special;
+}
+
+}  // namespace transparency::gateway::http
