@@ -197,5 +197,24 @@ TEST_F(Schema, HoldsNoColumnForAPersonalField) {
             0);
 }
 
+// A database of version 1 with records in it becomes one of today, and is then
+// no longer for binaries of version 1.
+TEST(Upgrade, KeepsTheRecordsThatAreThere) {
+  postgres::Component first = schema::Centre();
+  first.migrations.resize(1);
+  const postgres::TestDatabase database;
+  const auto session = database.Connect();
+  ASSERT_TRUE(postgres::Migrate(session.get(), {first}).ok());
+  ASSERT_TRUE(postgres::CheckSchema(session.get(), {first}).ok());
+  database.Run(kCentreAndSpaces);
+  const auto done = postgres::Migrate(session.get(), {schema::Centre()});
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(postgres::CheckSchema(session.get(), {schema::Centre()}).ok());
+  EXPECT_FALSE(postgres::CheckSchema(session.get(), {first}).ok());
+  EXPECT_EQ(database.Number("SELECT count(*) FROM spaces"
+                            " WHERE delete_time IS NULL"),
+            2);
+}
+
 }  // namespace
 }  // namespace transparency::centre

@@ -163,5 +163,33 @@ TEST_F(SchemaTest, NamesAreTakenOnceAndRevisionsCountFromZero) {
   }
 }
 
+// A database of version 1 with records in it becomes one of today, and is then
+// no longer for binaries of version 1.
+TEST(Upgrade, KeepsTheRecordsThatAreThere) {
+  postgres::Component first = schema::Certification();
+  first.migrations.resize(1);
+  const postgres::TestDatabase database;
+  const auto session = database.Connect();
+  ASSERT_TRUE(postgres::Migrate(session.get(), {first}).ok());
+  ASSERT_TRUE(postgres::CheckSchema(session.get(), {first}).ok());
+  database.Run(
+      "INSERT INTO schemes (name, revision, body, title)"
+      " VALUES ('schemes/s', 0, '', 'S');"
+      "INSERT INTO bodies (name, revision, body, display_name)"
+      " VALUES ('bodies/a', 0, '', 'A');"
+      "INSERT INTO certificates (name, revision, body, scheme, state,"
+      " recorded_not_decided, certification_body, certificate_number)"
+      " VALUES ('certificates/c', 0, '', 'schemes/s', 'ACTIVE', false,"
+      " 'bodies/a', 'N-1');");
+  const auto done = postgres::Migrate(session.get(), {schema::Certification()});
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(
+      postgres::CheckSchema(session.get(), {schema::Certification()}).ok());
+  EXPECT_FALSE(postgres::CheckSchema(session.get(), {first}).ok());
+  EXPECT_EQ(database.Number("SELECT count(*) FROM certificates"
+                            " WHERE delete_time IS NULL"),
+            1);
+}
+
 }  // namespace
 }  // namespace transparency::certification

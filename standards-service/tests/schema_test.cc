@@ -216,5 +216,32 @@ TEST_F(SchemaTest, Commitments) {
                 "commitments_revision_not_negative");
 }
 
+// A database of version 1 with records in it becomes one of today, and is then
+// no longer for binaries of version 1.
+TEST(Upgrade, KeepsTheRecordsThatAreThere) {
+  postgres::Component first = schema::Standards();
+  first.migrations.resize(1);
+  const postgres::TestDatabase database;
+  const auto session = database.Connect();
+  ASSERT_TRUE(postgres::Migrate(session.get(), {first}).ok());
+  ASSERT_TRUE(postgres::CheckSchema(session.get(), {first}).ok());
+  database.Run(
+      "INSERT INTO organizations (name, revision, body, display_name)"
+      " VALUES ('organizations/o', 0, '', 'O');"
+      "INSERT INTO standards (name, revision, body, designation, publisher)"
+      " VALUES ('standards/s', 0, '', 'D', 'organizations/o');"
+      "INSERT INTO memberships (name, revision, body, parent, legal_entity,"
+      " period_from, period_open_ended) VALUES"
+      " ('organizations/o/memberships/m', 0, '', 'organizations/o', 'L',"
+      " '2020-01-01', true);");
+  const auto done = postgres::Migrate(session.get(), {schema::Standards()});
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(postgres::CheckSchema(session.get(), {schema::Standards()}).ok());
+  EXPECT_FALSE(postgres::CheckSchema(session.get(), {first}).ok());
+  EXPECT_EQ(database.Number("SELECT count(*) FROM memberships"
+                            " WHERE delete_time IS NULL"),
+            1);
+}
+
 }  // namespace
 }  // namespace transparency::standards

@@ -249,6 +249,9 @@ def test_what_is_referred_to_stays(schemas, service, sql):
     ("standards", second("memberships", period_from="'2020-01-01'", period_until="NULL", period_open_ended="true")),
     ("standards", second("memberships", period_from="'2019-06-01'", period_until="NULL")),
     ("certification", second("certificates", certificate_number="NULL")),
+    ("certification", second("certificates", delete_time="'2026-01-01Z'")),
+    ("standards", second("memberships", delete_time="'2026-01-01Z'")),
+    ("standards", second("standards", delete_time="'2026-01-01Z'")),
 ])
 def test_what_is_allowed_is_not_stopped(schemas, service, sql):
     """The walls stand where the rules do, not before them."""
