@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "common/resource/request_check.h"
 #include "common/rpc/channel.h"
@@ -19,6 +20,7 @@
 #include "gateway/invoker/owner_invoker.h"
 #include "gateway/invoker/owners.h"
 #include "gateway/invoker/pass_through.h"
+#include "gateway/pack/pack.h"
 #include "google/protobuf/descriptor.pb.h"
 
 ABSL_FLAG(std::string, http_listen, "127.0.0.1:7180",
@@ -37,6 +39,7 @@ ABSL_FLAG(int, http_threads, 1, "threads of the HTTP port");
 namespace transparency::gateway {
 namespace {
 
+constexpr char kOurPackages[] = "transparency.";
 constexpr char kGatewayService[] = "transparency.gateway.v1.GatewayService";
 
 using ServiceList = std::vector<const google::protobuf::ServiceDescriptor*>;
@@ -128,6 +131,23 @@ absl::Status Serve() {
   return process.Run();
 }
 
+// Without a connection to any of them, so that it can be packed anywhere.
+absl::Status Contract(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) {
+    return absl::InvalidArgumentError(
+        "expected one argument, the folder to write to");
+  }
+  const server::ProcessOptions process = server::OptionsFromFlags();
+  ServiceList services;
+  for (const auto* service : KnownServices()) {
+    if (absl::StartsWith(service->full_name(), kOurPackages)) {
+      services.push_back(service);
+    }
+  }
+  return WritePack(EmbeddedDescriptorSet(), services, HttpOptions(),
+                   process.service, arguments[0]);
+}
+
 }  // namespace
 }  // namespace transparency::gateway
 
@@ -140,8 +160,12 @@ int main(int argc, char** argv) {
   program.listen = "127.0.0.1:7100";
   program.metrics_listen = "127.0.0.1:7190";
   program.subcommands = {
-      {"serve", "Serves until SIGTERM.", [](const std::vector<std::string>&) {
+      {"serve", "Serves until SIGTERM.",
+       [](const std::vector<std::string>&) {
          return transparency::gateway::Serve();
-       }}};
+       }},
+      {"contract",
+       "Writes service config, OpenAPI, limits and reasons into a folder.",
+       transparency::gateway::Contract, true}};
   return transparency::server::Main(argc, argv, program);
 }

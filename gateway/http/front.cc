@@ -64,14 +64,9 @@ std::string PrefixesOf(const RouteTable& routes) {
 
 absl::flat_hash_map<std::string, Page> PagesOf(const RouteTable& routes,
                                                const Options& options) {
-  OpenApiOptions openapi;
-  openapi.version = TRANSPARENCY_VERSION;
-  openapi.descriptor_set = options.descriptor_set;
-  openapi.default_call_timeout = options.default_call_timeout;
-  openapi.max_call_timeout = options.max_call_timeout;
   absl::flat_hash_map<std::string, Page> pages;
   pages.try_emplace("/openapi.json", "application/json",
-                    OpenApiDocument(routes, openapi));
+                    OpenApiDocument(routes, OpenApiOptionsOf(options)));
   for (const Options::Document& document : options.documents) {
     pages.try_emplace(std::string(document.path),
                       std::string(document.content_type),

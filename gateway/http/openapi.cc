@@ -426,6 +426,15 @@ object Builder::Build() {
 
 }  // namespace
 
+OpenApiOptions OpenApiOptionsOf(const Options& options) {
+  OpenApiOptions openapi;
+  openapi.version = TRANSPARENCY_VERSION;
+  openapi.descriptor_set = options.descriptor_set;
+  openapi.default_call_timeout = options.default_call_timeout;
+  openapi.max_call_timeout = options.max_call_timeout;
+  return openapi;
+}
+
 std::string OpenApiDocument(const RouteTable& routes,
                             const OpenApiOptions& options) {
   return boost::json::serialize(Builder(routes, options).Build());

@@ -5,6 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "gateway/http/options.h"
 #include "gateway/http/route_table.h"
 #include "google/protobuf/descriptor.h"
 
@@ -18,6 +19,9 @@ struct OpenApiOptions {
   absl::Duration default_call_timeout;
   absl::Duration max_call_timeout;
 };
+
+// Those of a server with these options.
+OpenApiOptions OpenApiOptionsOf(const Options& options);
 
 // The OpenAPI 3.1 document, in JSON, of what the routes serve and how the HTTP
 // port serves it: methods with their bindings, query parameters, bodies,

@@ -6,11 +6,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/rpc/channel.h"
 #include "common/status/status.h"
-#include "google/protobuf/descriptor.pb.h"
+#include "gateway/contract/service_config.h"
 
 namespace transparency::gateway {
 namespace {
@@ -52,31 +51,14 @@ bool IsPackageOf(absl::string_view path, absl::string_view owner) {
          path.substr(0, path.find_first_of("./")) == owner;
 }
 
-// gRPC's service config: which methods may be tried again, and the budget for
-// that: half of the tokens gone, no more tries until successes refill them.
-std::string ServiceConfig(
-    absl::string_view owner,
-    const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
-  std::vector<std::string> names;
+// The services of an owner, by the package of their methods.
+contract::ServiceList ServicesOf(absl::string_view owner,
+                                 const contract::ServiceList& services) {
+  contract::ServiceList own;
   for (const auto* service : services) {
-    if (!IsPackageOf("/" + service->full_name(), owner)) continue;
-    for (int i = 0; i < service->method_count(); ++i) {
-      const auto* method = service->method(i);
-      if (method->options().idempotency_level() ==
-          google::protobuf::MethodOptions::NO_SIDE_EFFECTS) {
-        names.push_back(absl::StrCat("{\"service\":\"", service->full_name(),
-                                     "\",\"method\":\"", method->name(),
-                                     "\"}"));
-      }
-    }
+    if (IsPackageOf("/" + service->full_name(), owner)) own.push_back(service);
   }
-  if (names.empty()) return "";
-  return absl::StrCat(
-      R"({"methodConfig":[{"name":[)", absl::StrJoin(names, ","),
-      R"(],"retryPolicy":{"maxAttempts":3,"initialBackoff":"0.05s",)",
-      R"("maxBackoff":"0.5s","backoffMultiplier":2,)",
-      R"("retryableStatusCodes":["UNAVAILABLE"]}}],)",
-      R"("retryThrottling":{"maxTokens":100,"tokenRatio":0.1}})");
+  return own;
 }
 
 }  // namespace
@@ -108,7 +90,8 @@ absl::Status Owners::Add(
     const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
   if (address.empty()) return absl::OkStatus();
   rpc::ChannelOptions options;
-  options.service_config = ServiceConfig(name, services);
+  options.service_config =
+      contract::ServiceConfig(ServicesOf(name, services), {});
   auto channel = rpc::OpenChannel(address, options);
   if (!channel.ok()) return channel.status();
   auto owner = std::make_unique<Owner>();
