@@ -13,6 +13,7 @@
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "gateway/aggregate/overview.h"
+#include "gateway/aggregate/updates.h"
 #include "gateway/http/docs/docs.h"
 #include "gateway/http/route_table.h"
 #include "gateway/http/server.h"
@@ -35,6 +36,8 @@ ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "origins whose scripts may call over HTTP, such as "
           "https://example.org; * for all");
 ABSL_FLAG(int, http_threads, 1, "threads of the HTTP port");
+ABSL_FLAG(int, http_max_streams, 5000,
+          "streams of answers open at one time over HTTP; more are refused");
 
 namespace transparency::gateway {
 namespace {
@@ -78,13 +81,15 @@ ServiceList Served(const ServiceList& known, const Owners& owners) {
   return served;
 }
 
-http::Options HttpOptions() {
+http::Options HttpOptions(const server::ProcessOptions& process) {
   http::Options options;
   options.listen = absl::GetFlag(FLAGS_http_listen);
   options.threads = absl::GetFlag(FLAGS_http_threads);
   options.cors_origins = absl::GetFlag(FLAGS_cors_origins);
   options.descriptor_set = EmbeddedDescriptorSet();
   options.documents = http::Docs();
+  options.max_streams = absl::GetFlag(FLAGS_http_max_streams);
+  options.max_stream_time = process.service.max_stream_time;
   return options;
 }
 
@@ -109,15 +114,17 @@ absl::Status Serve() {
   auto own_channel = rpc::OpenChannel(options.listen);
   if (!own_channel.ok()) return own_channel.status();
   const absl::Duration drain_timeout = options.drain_timeout;
+  http::Options http_options = HttpOptions(options);
   server::Process process(std::move(options));
 
   OwnerInvoker invoker(&owners, *std::move(own_channel));
   rpc::ServiceRows rows = process.methods().Service(kGatewayService);
   AddOverview(&owners, &invoker, &rows);
+  AddUpdates(&owners, &invoker, known, &rows);
   process.methods().PassThrough(PassThrough(&owners));
 
   http::Traffic traffic(&process.registry());
-  http::Server front(HttpOptions(), services, &invoker, &traffic);
+  http::Server front(std::move(http_options), services, &invoker, &traffic);
   std::thread drain;
   process.Add(
       "http", [&] { return front.Start(); },

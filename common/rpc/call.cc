@@ -41,25 +41,6 @@ bool IsLowerHex(absl::string_view text) {
   });
 }
 
-// The trace and its flags under a span of our own; a new trace when `parent`
-// is no trace context (W3C Trace Context, 3.2).
-std::string ContinueTrace(absl::string_view parent) {
-  constexpr size_t kLength = 55;
-  const bool valid =
-      parent.size() >= kLength && parent[2] == '-' && parent[35] == '-' &&
-      parent[52] == '-' && IsLowerHex(parent.substr(0, 2)) &&
-      IsLowerHex(parent.substr(3, 32)) && IsLowerHex(parent.substr(36, 16)) &&
-      IsLowerHex(parent.substr(53, 2)) && parent.substr(0, 2) != "ff" &&
-      (parent.size() == kLength ||
-       (parent.substr(0, 2) != "00" && parent[kLength] == '-')) &&
-      parent.substr(3, 32).find_first_not_of('0') != absl::string_view::npos &&
-      parent.substr(36, 16).find_first_not_of('0') != absl::string_view::npos;
-  if (!valid)
-    return absl::StrCat("00-", RandomHex(2), "-", RandomHex(1), "-00");
-  return absl::StrCat("00-", parent.substr(3, 32), "-", RandomHex(1), "-",
-                      parent.substr(53, 2));
-}
-
 // gRPC aborts the process over header fields that HTTP/2 does not allow, and
 // sends the reserved ones itself.
 bool IsUsableKey(absl::string_view key) {
@@ -94,6 +75,23 @@ const std::string* FindHeader(const Metadata& headers, absl::string_view key) {
 }
 
 }  // namespace
+
+std::string ContinueTrace(absl::string_view parent) {
+  constexpr size_t kLength = 55;
+  const bool valid =
+      parent.size() >= kLength && parent[2] == '-' && parent[35] == '-' &&
+      parent[52] == '-' && IsLowerHex(parent.substr(0, 2)) &&
+      IsLowerHex(parent.substr(3, 32)) && IsLowerHex(parent.substr(36, 16)) &&
+      IsLowerHex(parent.substr(53, 2)) && parent.substr(0, 2) != "ff" &&
+      (parent.size() == kLength ||
+       (parent.substr(0, 2) != "00" && parent[kLength] == '-')) &&
+      parent.substr(3, 32).find_first_not_of('0') != absl::string_view::npos &&
+      parent.substr(36, 16).find_first_not_of('0') != absl::string_view::npos;
+  if (!valid)
+    return absl::StrCat("00-", RandomHex(2), "-", RandomHex(1), "-00");
+  return absl::StrCat("00-", parent.substr(3, 32), "-", RandomHex(1), "-",
+                      parent.substr(53, 2));
+}
 
 Call::Call(Arrival arrival)
     : arrival_([&arrival] {

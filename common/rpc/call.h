@@ -20,6 +20,10 @@ namespace transparency::rpc {
 // Header fields in order; keys in lower case, values of `-bin` keys raw bytes.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
+// The trace of `parent` (W3C Trace Context, version 00) under a span of our
+// own; a new trace when `parent` is none.
+std::string ContinueTrace(absl::string_view parent);
+
 // What is known of a call when it arrives.
 struct Arrival {
   std::string method;  // "/package.Service/Method"

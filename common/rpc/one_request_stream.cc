@@ -15,6 +15,8 @@ class Writer final : public AnswerWriter {
 
   Call& call() override { return stream_->call(); }
 
+  void SendHeaders() override { stream_->SendHeaders(); }
+
   bool ready() override {
     absl::MutexLock lock(&mutex_);
     return ready_;

@@ -79,6 +79,10 @@ class AnswerWriter {
   virtual ~AnswerWriter() = default;
 
   virtual Call& call() = 0;
+  // Sends the answer's headers before there is a message, so that the client
+  // knows at once that the call is accepted; a refusal after this cannot be
+  // told from an end. Without it they go with the first message.
+  virtual void SendHeaders() = 0;
   // True when Write may be called: no message is under way, not finished.
   virtual bool ready() = 0;
   // Sends one message's serialized bytes, or a message. False, and nothing

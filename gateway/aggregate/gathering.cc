@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "gateway/invoker/onward_call.h"
 
 namespace transparency::gateway {
 namespace {
@@ -61,11 +62,8 @@ void Gathering::Launch() {
   }
   auto self = shared_from_this();
   for (Asked& ask : asked) {
-    rpc::Metadata headers = call_->headers();
-    headers.emplace_back("x-request-id", call_->request_id());
-    headers.emplace_back("traceparent", call_->traceparent());
     std::unique_ptr<Cancel> handle = invoker_->Unary(
-        ask.method, std::move(headers), deadline_, std::move(ask.request),
+        ask.method, HeadersOf(*call_), deadline_, std::move(ask.request),
         [self, owner = ask.owner, take = std::move(ask.take)](
             const UnaryReply& reply) { self->Settle(owner, reply, take); });
     absl::MutexLock lock(&mutex_);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/status/status.h"
+#include "gateway/http/connection_inbox.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -104,55 +104,6 @@ absl::Status Defect() {
 
 }  // namespace
 
-// Shared with the invoker's callback, which may come on any thread and after
-// the connection is gone.
-class Connection::Pending : public std::enable_shared_from_this<Pending> {
- public:
-  explicit Pending(Connection* connection) : connection_(connection) {}
-
-  // On any thread.
-  void Done(UnaryReply reply) {
-    absl::MutexLock lock(&mutex_);
-    if (connection_ == nullptr) return;
-    // The lock keeps the connection, and with it the worker, from going away
-    // until the handler is posted.
-    asio::post(connection_->worker_.context(),
-               [self = shared_from_this(), reply = std::move(reply)]() mutable {
-                 self->Deliver(std::move(reply));
-               });
-  }
-
-  // The connection waits no longer. Cancels the call if it still runs.
-  void Detach() {
-    std::unique_ptr<Cancel> handle;
-    {
-      absl::MutexLock lock(&mutex_);
-      connection_ = nullptr;
-      handle = std::move(handle_);
-    }
-  }
-
-  void Hold(std::unique_ptr<Cancel> handle) {
-    absl::MutexLock lock(&mutex_);
-    handle_ = std::move(handle);
-  }
-
- private:
-  // On the worker's thread, like Detach.
-  void Deliver(UnaryReply reply) {
-    Connection* connection;
-    {
-      absl::MutexLock lock(&mutex_);
-      connection = connection_;
-    }
-    if (connection != nullptr) connection->OnReply(std::move(reply));
-  }
-
-  absl::Mutex mutex_;
-  Connection* connection_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Cancel> handle_ ABSL_GUARDED_BY(mutex_);
-};
-
 Connection::Connection(asio::ip::tcp::socket socket, Worker* worker)
     : worker_(*worker),
       shared_(worker->shared()),
@@ -160,7 +111,7 @@ Connection::Connection(asio::ip::tcp::socket socket, Worker* worker)
       wake_(worker->context(), steady_clock::time_point::max()) {}
 
 Connection::~Connection() {
-  if (pending_ != nullptr) pending_->Detach();
+  if (inbox_ != nullptr) inbox_->Detach();
   Hold(0);
   shared_.Closed();
 }
@@ -227,6 +178,7 @@ void Connection::Tick(steady_clock::time_point now) {
 
 void Connection::BeginDrain() {
   if (phase_ == Phase::kIdle) Enter(Phase::kIdle);
+  if (arrived_.streaming) Wake();
 }
 
 void Connection::Abort() {
@@ -250,14 +202,18 @@ Connection::Awaitable<void> Connection::Run() {
       if (result == ReadResult::kClosed) break;
       if (result == ReadResult::kRequest) co_await Serve();
       if (aborted_) break;
-      open = co_await WriteResponse();
+      if (response_.streamed) {
+        open = !response_.close;
+      } else {
+        open = co_await WriteResponse();
+      }
     }
     if (response_.close && !aborted_) co_await Linger();
   } catch (const std::exception&) {
     // Out of memory, at worst: this connection ends, the others go on.
   }
-  if (pending_ != nullptr) pending_->Detach();
-  pending_ = nullptr;
+  if (inbox_ != nullptr) inbox_->Detach();
+  inbox_ = nullptr;
   boost::system::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
@@ -287,8 +243,17 @@ Connection::Awaitable<void> Connection::Serve() {
   } else if (shared_.Full()) {
     response_ = shared_.front->Overloaded();
   } else {
-    co_await RunCall(absl::get<std::unique_ptr<Call>>(std::move(plan)));
-    if (aborted_) co_return;
+    auto call = absl::get<std::unique_ptr<Call>>(std::move(plan));
+    route_ = call->route;
+    request_id_ = call->request_id;
+    traceparent_ = call->traceparent;
+    reply_.reset();
+    if (call->stream != nullptr) {
+      co_await RunStream(std::move(call));
+    } else {
+      co_await RunCall(std::move(call));
+    }
+    if (aborted_ || response_.streamed) co_return;
   }
   if (request_id_.empty()) request_id_ = RequestIdFor(request_);
   if (!keep_alive_ || worker_.draining()) response_.close = true;
@@ -297,41 +262,54 @@ Connection::Awaitable<void> Connection::Serve() {
 }
 
 Connection::Awaitable<void> Connection::RunCall(std::unique_ptr<Call> call) {
-  route_ = call->route;
-  request_id_ = call->request_id;
-  reply_.reset();
   Enter(Phase::kCall);
-  deadline_ = steady_clock::now() +
-              absl::ToChronoNanoseconds(call->deadline - shared_.options.now() +
-                                        kInvokerGrace);
+  SetCallDeadline(*call);
+  deadline_ = call_deadline_;
   read_ahead_ = true;
   StartRead();
-  pending_ = std::make_shared<Pending>(this);
-  pending_->Hold(shared_.invoker->Unary(
+  inbox_ = std::make_shared<Inbox>(this);
+  inbox_->Hold(shared_.invoker->Unary(
       route_->rpc, std::move(call->headers), call->deadline,
-      std::move(call->message), [pending = pending_](UnaryReply reply) {
-        pending->Done(std::move(reply));
+      std::move(call->message), [inbox = inbox_](UnaryReply reply) {
+        inbox->Post([reply = std::move(reply)](Connection* connection) mutable {
+          connection->OnReply(std::move(reply));
+        });
       }));
   while (!reply_ && !end_of_input_ && !aborted_ && !timed_out_) {
     co_await Woken();
   }
   read_ahead_ = false;
-  pending_->Detach();
-  pending_ = nullptr;
+  inbox_->Detach();
+  inbox_ = nullptr;
   if (reply_) {
     response_ = Encode(*call);
   } else if (end_of_input_) {
     // Written in case it only closed its sending side.
     client_gone_ = true;
-    response_ = shared_.front->Failed(
-        status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                       "The client went away before the call was done."));
+    response_ = shared_.front->Failed(ClientWentAway());
     response_.close = true;
   } else if (timed_out_) {
-    response_ = shared_.front->Failed(
-        status::Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-                       "The call's time ran out."));
+    response_ = shared_.front->Failed(TimeRanOut());
   }
+}
+
+// After the invoker's own deadline.
+void Connection::SetCallDeadline(const Call& call) {
+  const absl::Duration left =
+      call.deadline - shared_.options.now() + kInvokerGrace;
+  call_deadline_ = left == absl::InfiniteDuration()
+                       ? steady_clock::time_point::max()
+                       : steady_clock::now() + absl::ToChronoNanoseconds(left);
+}
+
+absl::Status Connection::ClientWentAway() {
+  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
+                        "The client went away before the call was done.");
+}
+
+absl::Status Connection::TimeRanOut() {
+  return status::Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+                        "The call's time ran out.");
 }
 
 void Connection::OnReply(UnaryReply reply) {
@@ -347,7 +325,11 @@ std::string Connection::Head() const {
   AppendHeader("Date", worker_.date(), &head);
   if (response_.has_body) {
     AppendHeader("Content-Type", response_.content_type, &head);
-    absl::StrAppend(&head, "Content-Length: ", response_.body.size(), "\r\n");
+    if (!response_.streamed) {
+      absl::StrAppend(&head, "Content-Length: ", response_.body.size(), "\r\n");
+    } else if (!is_http_10_) {
+      head += "Transfer-Encoding: chunked\r\n";
+    }
   }
   for (const auto& [name, value] : response_.headers) {
     AppendHeader(name, value, &head);
@@ -388,10 +370,16 @@ void Connection::Report(bool client_gone) {
     finished.rpc = route_->rpc;
   }
   finished.request_id = request_id_;
-  finished.traceparent = request_.Header("traceparent").value_or("");
+  // Of a request that became no call.
+  if (traceparent_.empty()) {
+    traceparent_ =
+        rpc::ContinueTrace(request_.Header("traceparent").value_or(""));
+  }
+  finished.traceparent = traceparent_;
   finished.http_status = response_.http_status;
   finished.code = response_.code;
   finished.latency = shared_.options.now() - request_.received;
+  finished.streamed = response_.streamed;
   finished.bytes_in = bytes_in_;
   finished.bytes_out = bytes_out_;
   finished.client_gone = client_gone;

@@ -42,13 +42,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class Phase { kIdle, kHead, kBody, kCall, kWrite, kLinger };
   enum class ReadResult { kRequest, kRefused, kClosed };
 
-  // Where the invoker's thread leaves its reply.
-  class Pending;
+  class Inbox;
+  class Incoming;
+
+  // What has come of a stream and is not yet on its way to the client.
+  struct Arrived {
+    bool streaming = false;  // a stream is under way
+    bool accepted = false;   // by the owner, with these headers
+    rpc::Metadata headers;
+    absl::optional<std::string> message;
+    absl::optional<absl::Status> end;
+    rpc::Metadata trailers;
+  };
 
   Awaitable<void> Run();
   Awaitable<ReadResult> ReadRequest();
   Awaitable<void> Serve();
   Awaitable<void> RunCall(std::unique_ptr<Call> call);
+  Awaitable<void> RunStream(std::unique_ptr<Call> call);
+  Awaitable<void> SendStream(StreamEncoder* encoder, AnswerStream* answers);
+  // False when the client is gone. Empties `out`.
+  Awaitable<bool> WriteOut(std::string* out);
   Awaitable<bool> WriteResponse();
   Awaitable<void> Linger();
   Awaitable<void> SendContinue();
@@ -61,6 +75,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnRead(boost::system::error_code error, size_t size);
   void Wake() { wake_.cancel(); }
   void OnReply(UnaryReply reply);
+  void SetCallDeadline(const Call& call);
+  absl::optional<absl::Status> TakeArrived(StreamEncoder* encoder,
+                                           std::string* out);
+  Awaitable<void> AwaitStream(absl::Duration heartbeat);
+  absl::Status Interruption() const;
+  void AppendPiece(absl::string_view piece, std::string* out) const;
+  static absl::Status ClientWentAway();
+  static absl::Status TimeRanOut();
 
   // The rest of a request's head; false when refusal_ says why.
   bool CheckHead();
@@ -110,9 +132,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t bytes_out_ = 0;
   size_t held_ = 0;
 
-  std::shared_ptr<Pending> pending_;
+  // Of the call that runs.
+  std::shared_ptr<Inbox> inbox_;
+  std::chrono::steady_clock::time_point call_deadline_;
   absl::optional<UnaryReply> reply_;
+  Arrived arrived_;
   const Route* route_ = nullptr;
+  std::string traceparent_;
 };
 
 }  // namespace transparency::gateway::http

@@ -95,6 +95,7 @@ Connection::Awaitable<Connection::ReadResult> Connection::ReadRequest() {
   request_ = Request();
   response_ = Response();
   request_id_.clear();
+  traceparent_.clear();
   route_ = nullptr;
   bytes_in_ = 0;
   head_bytes_ = 0;

@@ -35,8 +35,8 @@ struct Request {
   int CountHeader(absl::string_view name) const;
 };
 
-// One answer, whole. Content-Length, Date, Connection and the CORS headers are
-// added to it later.
+// One answer, whole but for the body of a stream. Content-Length, Date,
+// Connection and the CORS headers are added to it later.
 struct Response {
   int http_status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -44,8 +44,28 @@ struct Response {
   std::string body;
   bool has_body = true;                           // false for 204 and 304
   bool compressed = false;                        // the body is gzip
+  bool streamed = false;                          // the body comes in pieces
   bool close = false;                             // the connection ends with it
   absl::StatusCode code = absl::StatusCode::kOk;  // for the observer
+};
+
+// Turns the answers of one streaming call into the body of one HTTP answer,
+// piece by piece. Not thread-safe.
+class StreamEncoder {
+ public:
+  virtual ~StreamEncoder() = default;
+
+  // The answer up to its body, once the owner has accepted the call.
+  virtual Response Head(const rpc::Metadata& headers) const = 0;
+  // What the body begins with; may be empty.
+  virtual std::string Opening() const = 0;
+  // Appends one message. INTERNAL when it is none of the method's.
+  virtual absl::Status Append(const std::string& message,
+                              std::string* body) = 0;
+  // What tells the client how the stream ended; may be empty.
+  virtual std::string End(const absl::Status& status) const = 0;
+  // The sign of life of an idle stream; empty where the form has none.
+  virtual absl::string_view Heartbeat() const = 0;
 };
 
 class Codec;
@@ -58,6 +78,8 @@ struct Call {
   const Codec* codec = nullptr;
   const Route* route = nullptr;
   std::string request_id;
+  std::string traceparent;
+  std::unique_ptr<StreamEncoder> stream;  // null: a unary call
   // Handed to the invoker, which leaves them empty.
   std::string message;
   rpc::Metadata headers;
@@ -67,13 +89,14 @@ struct Call {
 // Either the call that a request asks for, or at once its answer.
 using Plan = absl::variant<Response, std::unique_ptr<Call>>;
 
-// One protocol for unary calls. Thread-safe.
+// One protocol. Thread-safe.
 class Codec {
  public:
   virtual ~Codec() = default;
 
   // `match` is found; `request` outlives the call.
   virtual Plan Decode(const Request& request, RouteMatch match) const = 0;
+  // Of a stream only what was refused before it began.
   virtual Response Encode(const Request& request, const Call& call,
                           UnaryReply reply) const = 0;
 };
@@ -88,6 +111,7 @@ struct Finished {
   int http_status = 0;
   absl::StatusCode code = absl::StatusCode::kOk;
   absl::Duration latency;    // from the request's last byte to the answer's
+  bool streamed = false;     // an answer that was a stream, ended with `code`
   size_t bytes_in = 0;       // of the body
   size_t bytes_out = 0;      // head and body
   bool client_gone = false;  // the answer did not reach it
@@ -100,6 +124,8 @@ class Observer {
   virtual void OnFinished(const Finished& finished) = 0;
   // Connections open now; after each change.
   virtual void OnConnections(int open) { static_cast<void>(open); }
+  // Streams open now; after each change.
+  virtual void OnStreams(int open) { static_cast<void>(open); }
   // A connection was cut off or refused: "slow_head", "slow_body",
   // "slow_reader", "too_many", "bad_request".
   virtual void OnCutOff(absl::string_view why) { static_cast<void>(why); }

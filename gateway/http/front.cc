@@ -25,8 +25,8 @@ constexpr char kExposedHeaders[] =
     "ETag, X-Revision, X-Current-At, X-Request-Id, Retry-After";
 constexpr char kAllowedHeaders[] =
     "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, "
-    "If-None-Match, X-Goog-FieldMask, X-Min-Revision, X-Request-Id, "
-    "X-Server-Timeout, traceparent, tracestate";
+    "If-None-Match, Last-Event-ID, X-Goog-FieldMask, X-Min-Revision, "
+    "X-Request-Id, X-Server-Timeout, traceparent, tracestate";
 constexpr char kVary[] =
     "Accept, Accept-Encoding, Authorization, Origin, X-Goog-FieldMask";
 
@@ -75,6 +75,24 @@ absl::flat_hash_map<std::string, Page> PagesOf(const RouteTable& routes,
   return pages;
 }
 
+// The trace of the request, or a new one, to which a vendor's state of another
+// does not belong (W3C Trace Context, 3.3.1).
+void SetTrace(absl::string_view parent, Call* call) {
+  call->traceparent = rpc::ContinueTrace(parent);
+  const auto trace = [](absl::string_view context) {
+    return context.substr(0, 35).substr(std::min<size_t>(3, context.size()));
+  };
+  if (trace(parent) != trace(call->traceparent)) {
+    auto& headers = call->headers;
+    headers.erase(std::remove_if(headers.begin(), headers.end(),
+                                 [](const auto& header) {
+                                   return header.first == "tracestate";
+                                 }),
+                  headers.end());
+  }
+  call->headers.emplace_back("traceparent", call->traceparent);
+}
+
 }  // namespace
 
 std::string RequestIdFor(const Request& request) {
@@ -109,7 +127,8 @@ Front::Front(const Options& options, RouteTable routes,
       routes_(std::move(routes)),
       rest_({.max_json_depth = options.max_json_depth,
              .default_timeout = options.default_call_timeout,
-             .max_timeout = options.max_call_timeout},
+             .max_timeout = options.max_call_timeout,
+             .max_stream_time = options.max_stream_time},
             routes_, writer_),
       pages_(PagesOf(routes_, options_)),
       prefixes_(PrefixesOf(routes_)) {}
@@ -133,6 +152,7 @@ Plan Front::Begin(const Request& request) const {
   if (auto* call = absl::get_if<std::unique_ptr<Call>>(&plan)) {
     (*call)->request_id = RequestIdFor(request);
     (*call)->headers.emplace_back("x-request-id", (*call)->request_id);
+    SetTrace(request.Header("traceparent").value_or(""), call->get());
   }
   return plan;
 }
@@ -289,6 +309,14 @@ Response Front::Overloaded() const {
       absl::StatusCode::kResourceExhausted, "OVERLOADED",
       "The gateway holds as many bytes as it may; try again later.",
       absl::Seconds(1)));
+}
+
+Response Front::TooManyStreams() const {
+  return Failed(status::RetryLater(
+      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+      absl::StrCat("The gateway has as many streams open as it may, ",
+                   options_.max_streams, "; try again later."),
+      absl::Seconds(5)));
 }
 
 }  // namespace transparency::gateway::http

@@ -40,6 +40,7 @@ class Front {
   // An answer in place of the call's.
   Response Failed(const absl::Status& status) const;
   Response Overloaded() const;
+  Response TooManyStreams() const;
 
   // From now on /readyz says no.
   void BeginDrain() { draining_ = true; }

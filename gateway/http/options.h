@@ -42,6 +42,14 @@ struct Options {
   absl::Duration default_call_timeout = absl::Seconds(10);
   absl::Duration max_call_timeout = absl::Seconds(60);
 
+  // The same of a stream.
+  absl::Duration max_stream_time = absl::InfiniteDuration();
+  // Streams open at one time; more are RESOURCE_EXHAUSTED.
+  int max_streams = 5'000;
+  // An idle stream of server-sent events gets a comment this often, so that
+  // nothing on the way takes it for dead.
+  absl::Duration heartbeat_interval = absl::Seconds(15);
+
   // Serialized FileDescriptorSet with comments, for /openapi.json; outlives the
   // server. Empty: it has no descriptions and no reasons of refusals.
   absl::string_view descriptor_set;

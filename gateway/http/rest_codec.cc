@@ -28,8 +28,8 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 // Passed on as they came.
-constexpr absl::string_view kPassedOn[] = {"authorization", "traceparent",
-                                           "tracestate", "x-min-revision"};
+constexpr absl::string_view kPassedOn[] = {"authorization", "tracestate",
+                                           "x-min-revision"};
 constexpr size_t kLongestIdempotencyKey = 255;
 
 // The message that holds the last field of the path, made if need be.
@@ -69,16 +69,6 @@ std::string ProtoMask(absl::string_view mask, const Descriptor& answer) {
     paths.push_back(absl::StrJoin(names, "."));
   }
   return absl::StrJoin(paths, ",");
-}
-
-absl::optional<std::string> FindMetadata(const UnaryReply& reply,
-                                         absl::string_view key) {
-  for (const rpc::Metadata* metadata : {&reply.headers, &reply.trailers}) {
-    for (const auto& [name, value] : *metadata) {
-      if (name == key && IsMetadataValue(value)) return value;
-    }
-  }
-  return absl::nullopt;
 }
 
 // What the path captured; a body that says otherwise is refused.
@@ -149,7 +139,8 @@ Plan RestCodec::Decode(const Request& request, RouteMatch match) const {
   call->route = &route;
   call->special = &special_.at(&route);
   int http_status = 0;
-  absl::Status status = CheckForm(request, route, &http_status);
+  absl::Status status =
+      CheckForm(request, *call->special, call.get(), &http_status);
   if (status.ok()) status = CheckHeaders(request, route);
   if (status.ok()) status = ReadDeadline(request, call.get());
   if (status.ok()) {
@@ -173,14 +164,19 @@ Plan RestCodec::Decode(const Request& request, RouteMatch match) const {
 }
 
 // Of `http_status`, where HTTP has one of its own.
-absl::Status RestCodec::CheckForm(const Request& request, const Route& route,
-                                  int* http_status) {
+absl::Status RestCodec::CheckForm(const Request& request,
+                                  const SpecialFields& special, RestCall* call,
+                                  int* http_status) const {
+  const Route& route = *call->route;
   if (route.method->server_streaming()) {
-    return status::Refuse(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
-                          absl::StrCat(route.method->full_name(),
-                                       " is a stream; call it over gRPC."));
-  }
-  if (!AcceptsJson(request.Header("accept").value_or(""))) {
+    StreamForm form;
+    absl::Status chosen = ChooseStreamForm(request, &form);
+    if (!chosen.ok()) {
+      *http_status = 406;
+      return chosen;
+    }
+    call->stream = MakeStreamEncoder(form, route, special.stream, writer_);
+  } else if (!AcceptsJson(request.Header("accept").value_or(""))) {
     *http_status = 406;
     return InvalidHeader("Accept", "expected to allow application/json");
   }
@@ -211,6 +207,7 @@ absl::Status RestCodec::CheckHeaders(const Request& request,
       {"x-goog-fieldmask", "X-Goog-FieldMask"},
       {"x-server-timeout", "X-Server-Timeout"},
       {"idempotency-key", "Idempotency-Key"},
+      {"last-event-id", "Last-Event-ID"},
       {"if-match", "If-Match"}};
   for (const auto& [name, shown] : kSingle) {
     const auto value = request.Header(name);
@@ -233,7 +230,9 @@ absl::Status RestCodec::CheckHeaders(const Request& request,
 
 absl::Status RestCodec::ReadDeadline(const Request& request,
                                      RestCall* call) const {
-  absl::Duration timeout = options_.default_timeout;
+  const bool stream = call->stream != nullptr;
+  absl::Duration timeout =
+      stream ? absl::InfiniteDuration() : options_.default_timeout;
   if (const auto header = request.Header("x-server-timeout")) {
     double seconds = 0;
     if (!absl::SimpleAtod(*header, &seconds) || !std::isfinite(seconds) ||
@@ -243,7 +242,9 @@ absl::Status RestCodec::ReadDeadline(const Request& request,
     }
     timeout = absl::Seconds(seconds);
   }
-  call->deadline = request.received + std::min(timeout, options_.max_timeout);
+  call->deadline =
+      request.received + std::min(timeout, stream ? options_.max_stream_time
+                                                  : options_.max_timeout);
   return absl::OkStatus();
 }
 
@@ -282,12 +283,18 @@ absl::Status RestCodec::ReadMessage(const Request& request,
   if (!IsMetadataValue(call->response_mask)) {
     violations.Add("$fields", "expected field names in ASCII");
   }
+  if (call->stream != nullptr && !call->response_mask.empty()) {
+    violations.Add("$fields", "a stream of answers takes no mask");
+  }
   if (!violations.empty()) return violations.ToStatus();
 
   if (special.update_mask != nullptr) {
     SetUpdateMask(route, *special.update_mask, std::move(named), message);
   }
   status = ReadPreconditions(request, route, special, message, call);
+  if (status.ok() && call->stream != nullptr) {
+    status = ReadLastEventId(request, special.stream, message);
+  }
   if (!status.ok()) return status;
   if (!message->SerializePartialToString(&call->message)) {
     return absl::InternalError("The request could not be serialized.");
@@ -357,12 +364,8 @@ Response RestCodec::Encode(const Request& request, const Call& base,
         ErrorAnswer(reply.status, writer_, call.route->request->GetDescriptor(),
                     other_etag ? 412 : 0);
   }
-  if (auto revision = FindMetadata(reply, "x-revision")) {
-    response.headers.emplace_back("X-Revision", *std::move(revision));
-  }
-  if (auto current = FindMetadata(reply, "x-current-at")) {
-    response.headers.emplace_back("X-Current-At", *std::move(current));
-  }
+  PassFreshness(reply.headers, &response);
+  PassFreshness(reply.trailers, &response);
   return response;
 }
 
@@ -411,6 +414,23 @@ Response RestCodec::EncodeMessage(const Request& request, const RestCall& call,
                        : request.Header("authorization") ? "private, no-cache"
                                                          : "no-cache");
   return response;
+}
+
+void PassFreshness(const rpc::Metadata& metadata, Response* response) {
+  static constexpr std::pair<absl::string_view, absl::string_view> kPassed[] = {
+      {"x-revision", "X-Revision"}, {"x-current-at", "X-Current-At"}};
+  auto& headers = response->headers;
+  for (const auto& [key, header] : kPassed) {
+    for (const auto& [name, value] : metadata) {
+      const bool there = std::any_of(headers.begin(), headers.end(),
+                                     [header = header](const auto& given) {
+                                       return given.first == header;
+                                     });
+      if (name == key && IsMetadataValue(value) && !there) {
+        headers.emplace_back(header, value);
+      }
+    }
+  }
 }
 
 std::string RequestIdOf(absl::string_view key) {

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/json_writer.h"
+#include "gateway/http/rest_stream.h"
 #include "gateway/http/route_table.h"
 #include "gateway/http/special_fields.h"
 
@@ -16,13 +17,15 @@ namespace transparency::gateway::http {
 //
 // Beside them: PATCH without a mask takes it from the names in the body;
 // If-Match becomes the request's etag, Idempotency-Key its request_id,
-// X-Server-Timeout (seconds) its deadline; reads answer If-None-Match.
+// X-Server-Timeout (seconds) its deadline; reads answer If-None-Match. Methods
+// with a stream of answers are in rest_stream.h.
 class RestCodec : public Codec {
  public:
   struct Options {
     int max_json_depth = 64;
     absl::Duration default_timeout = absl::Seconds(10);
     absl::Duration max_timeout = absl::Seconds(60);
+    absl::Duration max_stream_time = absl::InfiniteDuration();
   };
 
   // `routes` and `writer` outlive it.
@@ -36,8 +39,8 @@ class RestCodec : public Codec {
  private:
   struct RestCall;
 
-  static absl::Status CheckForm(const Request& request, const Route& route,
-                                int* http_status);
+  absl::Status CheckForm(const Request& request, const SpecialFields& special,
+                         RestCall* call, int* http_status) const;
   static absl::Status CheckHeaders(const Request& request, const Route& route);
   absl::Status ReadBody(const Request& request, const Route& route,
                         const SpecialFields& special,
@@ -57,6 +60,9 @@ class RestCodec : public Codec {
   const JsonWriter& writer_;
   absl::flat_hash_map<const Route*, SpecialFields> special_;
 };
+
+// Adds X-Revision and X-Current-At as an owner's metadata has them.
+void PassFreshness(const rpc::Metadata& metadata, Response* response);
 
 // `key` itself if it is a version 4 UUID (RFC 9562), else one made of its
 // SHA-256: equal keys give equal ids.

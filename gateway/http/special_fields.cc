@@ -5,6 +5,7 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
 
 const FieldDescriptor* StringField(const Descriptor& type, const char* name) {
   const FieldDescriptor* field = type.FindFieldByName(name);
@@ -12,6 +13,26 @@ const FieldDescriptor* StringField(const Descriptor& type, const char* name) {
                  field->type() == FieldDescriptor::TYPE_STRING
              ? field
              : nullptr;
+}
+
+const FieldDescriptor* Singular(const Message& message, const char* name,
+                                FieldDescriptor::Type type) {
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
+  return field != nullptr && !field->is_repeated() && field->type() == type
+             ? field
+             : nullptr;
+}
+
+StreamFields StreamFieldsOf(const Route& route) {
+  StreamFields fields;
+  if (!route.method->server_streaming()) return fields;
+  fields.resume_token =
+      Singular(*route.request, "resume_token", FieldDescriptor::TYPE_STRING);
+  fields.include_present_state = Singular(
+      *route.request, "include_present_state", FieldDescriptor::TYPE_BOOL);
+  fields.answered_token =
+      Singular(*route.response, "resume_token", FieldDescriptor::TYPE_STRING);
+  return fields;
 }
 
 }  // namespace
@@ -39,6 +60,7 @@ SpecialFields SpecialFieldsOf(const Route& route) {
     special.update_mask = mask;
   }
   special.answered_etag = StringField(*route.response->GetDescriptor(), "etag");
+  special.stream = StreamFieldsOf(route);
   return special;
 }
 

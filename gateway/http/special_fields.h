@@ -5,6 +5,13 @@
 
 namespace transparency::gateway::http {
 
+// Those of a stream of answers; what they do is in rest_stream.h.
+struct StreamFields {
+  const google::protobuf::FieldDescriptor* resume_token = nullptr;
+  const google::protobuf::FieldDescriptor* include_present_state = nullptr;
+  const google::protobuf::FieldDescriptor* answered_token = nullptr;
+};
+
 // Fields of a route's messages with a meaning of their own in HTTP; null or
 // empty when it has none.
 struct SpecialFields {
@@ -12,6 +19,7 @@ struct SpecialFields {
   const google::protobuf::FieldDescriptor* request_id = nullptr;
   const google::protobuf::FieldDescriptor* update_mask = nullptr;
   const google::protobuf::FieldDescriptor* answered_etag = nullptr;
+  StreamFields stream;
 };
 
 // Pure.

@@ -10,6 +10,13 @@ namespace {
 
 constexpr int kServerError = 500;
 
+const prometheus::Histogram::BucketBoundaries& StreamBoundaries() {
+  static const auto* const kBoundaries =
+      new prometheus::Histogram::BucketBoundaries{1,   10,   60,   300,
+                                                  900, 3600, 14400};
+  return *kBoundaries;
+}
+
 const prometheus::Histogram::BucketBoundaries& Boundaries() {
   static const auto* const kBoundaries =
       new prometheus::Histogram::BucketBoundaries{
@@ -32,27 +39,39 @@ Traffic::Traffic(prometheus::Registry* registry)
                     .Name("http_cut_offs_total")
                     .Help("Connections cut off or refused, by cause")
                     .Register(*registry)),
+      stream_seconds_(prometheus::BuildHistogram()
+                          .Name("http_stream_seconds")
+                          .Help("How long streams of answers lasted")
+                          .Register(*registry)),
       connections_(prometheus::BuildGauge()
                        .Name("http_connections")
                        .Help("Connections open now")
                        .Register(*registry)
-                       .Add({})) {}
+                       .Add({})),
+      streams_(prometheus::BuildGauge()
+                   .Name("http_streams")
+                   .Help("Streams of answers open now")
+                   .Register(*registry)
+                   .Add({})) {}
 
-Traffic::Series& Traffic::Of(absl::string_view rpc, int http_status) {
+Traffic::Series& Traffic::Of(absl::string_view rpc, int http_status,
+                             bool streamed) {
   absl::MutexLock lock(&mutex_);
   auto [found, added] =
       series_.try_emplace({std::string(rpc), http_status}, Series{});
   if (added) {
     const prometheus::Labels labels = {{"method", std::string(rpc)},
                                        {"status", std::to_string(http_status)}};
+    // A method is one or the other, but a stream may be refused.
     found->second = {&requests_.Add(labels),
-                     &seconds_.Add(labels, Boundaries())};
+                     streamed ? &stream_seconds_.Add(labels, StreamBoundaries())
+                              : &seconds_.Add(labels, Boundaries())};
   }
   return found->second;
 }
 
 void Traffic::OnFinished(const Finished& finished) {
-  Series& series = Of(finished.rpc, finished.http_status);
+  Series& series = Of(finished.rpc, finished.http_status, finished.streamed);
   series.requests->Increment();
   series.seconds->Observe(absl::ToDoubleSeconds(finished.latency));
   const bool read = finished.http_method == "GET" ||
@@ -73,6 +92,8 @@ void Traffic::OnFinished(const Finished& finished) {
 }
 
 void Traffic::OnConnections(int open) { connections_.Set(open); }
+
+void Traffic::OnStreams(int open) { streams_.Set(open); }
 
 void Traffic::OnCutOff(absl::string_view why) {
   cut_offs_.Add({{"cause", std::string(why)}}).Increment();

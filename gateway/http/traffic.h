@@ -25,6 +25,7 @@ class Traffic : public Observer {
 
   void OnFinished(const Finished& finished) override;
   void OnConnections(int open) override;
+  void OnStreams(int open) override;
   void OnCutOff(absl::string_view why) override;
 
  private:
@@ -32,12 +33,14 @@ class Traffic : public Observer {
     prometheus::Counter* requests;
     prometheus::Histogram* seconds;
   };
-  Series& Of(absl::string_view rpc, int http_status);
+  Series& Of(absl::string_view rpc, int http_status, bool streamed);
 
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& seconds_;
   prometheus::Family<prometheus::Counter>& cut_offs_;
+  prometheus::Family<prometheus::Histogram>& stream_seconds_;
   prometheus::Gauge& connections_;
+  prometheus::Gauge& streams_;
 
   absl::Mutex mutex_;
   std::map<std::pair<std::string, int>, Series> series_ ABSL_GUARDED_BY(mutex_);

@@ -13,9 +13,9 @@ namespace asio = boost::asio;
 
 // Time-outs are kept to a quarter of the shortest, or a second.
 std::chrono::nanoseconds TickInterval(const Options& options) {
-  const absl::Duration shortest =
-      std::min({options.head_timeout, options.body_timeout,
-                options.write_timeout, options.idle_timeout});
+  const absl::Duration shortest = std::min(
+      {options.head_timeout, options.body_timeout, options.write_timeout,
+       options.idle_timeout, options.heartbeat_interval});
   return absl::ToChronoNanoseconds(std::max(
       absl::Milliseconds(5), std::min(shortest / 4, absl::Seconds(1))));
 }
@@ -40,6 +40,21 @@ void Shared::Closed() {
     now_open = --open;
   }
   if (observer != nullptr) observer->OnConnections(now_open);
+}
+
+bool Shared::TryOpenStream() {
+  const int now_open = ++streams;
+  if (now_open > options.max_streams) {
+    --streams;
+    return false;
+  }
+  if (observer != nullptr) observer->OnStreams(now_open);
+  return true;
+}
+
+void Shared::StreamClosed() {
+  const int now_open = --streams;
+  if (observer != nullptr) observer->OnStreams(now_open);
 }
 
 void Shared::CutOff(absl::string_view why) {

@@ -36,6 +36,11 @@ struct Shared {
   void Closed();
   void CutOff(absl::string_view why);
 
+  // Streams open, over all workers; the same.
+  std::atomic<int> streams{0};
+  bool TryOpenStream();
+  void StreamClosed();
+
   // Bytes of bodies held now, over all workers.
   std::atomic<size_t> held{0};
   bool Full() const { return held.load() > options.max_held_bytes; }

@@ -31,6 +31,31 @@ class Cancel {
   virtual ~Cancel() = default;
 };
 
+// A stream of answers under way. Destroying it cancels the call; OnEnd is
+// called all the same.
+class AnswerStream : public Cancel {
+ public:
+  // Asks for the message behind the one told last, once for each; the first
+  // comes unasked. Nothing is read from the owner beyond what was asked for:
+  // that is the back-pressure. On any thread.
+  virtual void Next() = 0;
+};
+
+// Who takes the answers of a stream. Reactions come one at a time, on any
+// thread, perhaps before the call that starts the stream returns; they must not
+// block. Whatever lock one of them takes must not be held around Next or while
+// the stream's handle is destroyed, for a reaction may run inside those.
+class AnswerReader {
+ public:
+  virtual ~AnswerReader() = default;
+  // The owner has accepted the call: at most once, before all messages. Does
+  // not come when it refuses.
+  virtual void OnHeaders(rpc::Metadata headers) = 0;
+  virtual void OnMessage(std::string message) = 0;
+  // Once, the last reaction. `status` carries the google.rpc details.
+  virtual void OnEnd(absl::Status status, rpc::Metadata trailers) = 0;
+};
+
 // The one way in which every door of the gateway calls a method, whoever owns
 // it. Thread-safe.
 class Invoker {
@@ -43,6 +68,13 @@ class Invoker {
   virtual std::unique_ptr<Cancel> Unary(
       absl::string_view method, rpc::Metadata headers, absl::Time deadline,
       std::string message, std::function<void(UnaryReply)> done) = 0;
+
+  // The same for a method with a stream of answers. `deadline` may be infinite;
+  // the owner has a cap of its own. `reader` is kept until OnEnd has run. Null
+  // when nobody has the method, which OnEnd has told then.
+  virtual std::unique_ptr<AnswerStream> ServerStream(
+      absl::string_view method, rpc::Metadata headers, absl::Time deadline,
+      std::string message, std::shared_ptr<AnswerReader> reader) = 0;
 };
 
 }  // namespace transparency::gateway

@@ -25,7 +25,25 @@ rpc::Metadata Copy(
   return copy;
 }
 
+void Set(absl::string_view key, const std::string& value,
+         rpc::Metadata* headers) {
+  for (auto& header : *headers) {
+    if (header.first == key) {
+      header.second = value;
+      return;
+    }
+  }
+  headers->emplace_back(std::string(key), value);
+}
+
 }  // namespace
+
+rpc::Metadata HeadersOf(const rpc::Call& call) {
+  rpc::Metadata headers = call.headers();
+  Set("x-request-id", call.request_id(), &headers);
+  Set("traceparent", call.traceparent(), &headers);
+  return headers;
+}
 
 OnwardCall::OnwardCall(Owner* owner, const rpc::Metadata& headers,
                        absl::Time deadline)

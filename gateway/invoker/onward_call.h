@@ -11,6 +11,10 @@
 
 namespace transparency::gateway {
 
+// The headers of a call that this process received, with the id and the trace
+// that it goes by.
+rpc::Metadata HeadersOf(const rpc::Call& call);
+
 // What every call to an owner has in common, unary or streaming: its context,
 // and what is learnt from its answer. Not thread-safe.
 class OnwardCall {

@@ -6,6 +6,7 @@
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/stream.h"
 #include "gateway/invoker/onward_call.h"
+#include "gateway/invoker/owner_stream.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/support/byte_buffer.h"
 
@@ -43,6 +44,46 @@ UnaryReply Reply(OneCall* call, const grpc::Status& status) {
   return reply;
 }
 
+// Sends the one request of a stream and hands its answers to the reader.
+class OneRequest : public OwnerStream::Client {
+ public:
+  OneRequest(std::shared_ptr<OwnerStream> owner,
+             std::shared_ptr<AnswerReader> reader)
+      : owner_(std::move(owner)), reader_(std::move(reader)) {}
+
+  void OnHeaders(rpc::Metadata headers) override {
+    if (!headers.empty()) Accept(std::move(headers));
+  }
+  void OnAnswer(grpc::ByteBuffer answer) override {
+    Accept({});
+    reader_->OnMessage(rpc::ToString(answer));
+  }
+  void OnSent() override { owner_->HalfClose(); }
+  void OnEnd(const grpc::Status& status, rpc::Metadata trailers) override {
+    reader_->OnEnd(rpc::FromGrpc(status), std::move(trailers));
+  }
+
+ private:
+  void Accept(rpc::Metadata headers) {
+    if (!std::exchange(accepted_, true)) reader_->OnHeaders(std::move(headers));
+  }
+
+  const std::shared_ptr<OwnerStream> owner_;
+  const std::shared_ptr<AnswerReader> reader_;
+  bool accepted_ = false;
+};
+
+class RunningStream : public AnswerStream {
+ public:
+  explicit RunningStream(std::shared_ptr<OwnerStream> owner)
+      : owner_(std::move(owner)) {}
+  ~RunningStream() override { owner_->Cancel(); }
+  void Next() override { owner_->ReadNext(); }
+
+ private:
+  const std::shared_ptr<OwnerStream> owner_;
+};
+
 }  // namespace
 
 OwnerInvoker::OwnerInvoker(const Owners* owners,
@@ -52,12 +93,15 @@ OwnerInvoker::OwnerInvoker(const Owners* owners,
   self_.channel = std::move(own);
 }
 
+Owner* OwnerInvoker::OwnerOf(absl::string_view method) const {
+  return absl::StartsWith(method, kOwnPackage) ? &self_
+                                               : owners_->OfMethod(method);
+}
+
 std::unique_ptr<Cancel> OwnerInvoker::Unary(
     absl::string_view method, rpc::Metadata headers, absl::Time deadline,
     std::string message, std::function<void(UnaryReply)> done) {
-  Owner* owner = absl::StartsWith(method, kOwnPackage)
-                     ? &self_
-                     : owners_->OfMethod(method);
+  Owner* owner = OwnerOf(method);
   if (owner == nullptr) {
     done({NobodysMethod(method), "", {}, {}});
     return nullptr;
@@ -70,6 +114,21 @@ std::unique_ptr<Cancel> OwnerInvoker::Unary(
                          done(Reply(call.get(), status));
                        });
   return std::make_unique<CancelCall>(call);
+}
+
+std::unique_ptr<AnswerStream> OwnerInvoker::ServerStream(
+    absl::string_view method, rpc::Metadata headers, absl::Time deadline,
+    std::string message, std::shared_ptr<AnswerReader> reader) {
+  Owner* owner = OwnerOf(method);
+  if (owner == nullptr) {
+    reader->OnEnd(NobodysMethod(method), {});
+    return nullptr;
+  }
+  auto stream = std::make_shared<OwnerStream>(owner, headers, deadline);
+  stream->Start(method,
+                std::make_shared<OneRequest>(stream, std::move(reader)));
+  stream->Send(rpc::ToByteBuffer(std::move(message)));
+  return std::make_unique<RunningStream>(std::move(stream));
 }
 
 }  // namespace transparency::gateway

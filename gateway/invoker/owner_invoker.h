@@ -19,8 +19,14 @@ class OwnerInvoker : public Invoker {
   std::unique_ptr<Cancel> Unary(absl::string_view method, rpc::Metadata headers,
                                 absl::Time deadline, std::string message,
                                 std::function<void(UnaryReply)> done) override;
+  std::unique_ptr<AnswerStream> ServerStream(
+      absl::string_view method, rpc::Metadata headers, absl::Time deadline,
+      std::string message, std::shared_ptr<AnswerReader> reader) override;
 
  private:
+  // Null when nobody has the method.
+  Owner* OwnerOf(absl::string_view method) const;
+
   const Owners* owners_;
   // This process, as one more owner.
   mutable Owner self_;

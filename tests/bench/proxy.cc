@@ -84,7 +84,9 @@ class Passed {
       StartRead(&call_->answer_);
     }
     void OnWriteDone(bool ok) override {
-      if (ok) call_->client_side_.StartRead(&call_->request_);
+      if (ok) return call_->client_side_.StartRead(&call_->request_);
+      // The owner takes no more, and nothing is read that would end the hold.
+      RemoveHold();
     }
     void OnReadDone(bool ok) override {
       if (ok) {

@@ -26,9 +26,12 @@ class FakeOwner(grpc.GenericRpcHandler):
         self.methods = methods
         self.calls = []
         self.arrived = threading.Event()
+        self.address = f"127.0.0.1:{free_port()}"
+        self.listen()
+
+    def listen(self):
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
         self.server.add_generic_rpc_handlers((self,))
-        self.address = f"127.0.0.1:{free_port()}"
         self.server.add_insecure_port(self.address)
         self.server.start()
 
@@ -72,6 +75,57 @@ def fail(code, message, details=b""):
         context.abort(code, message)
         yield b""
     return refuse
+
+
+class FakeJournal(FakeOwner):
+    """A service's WatchChanges over a list of names that a test writes; survives the loss of its server."""
+
+    def __init__(self, service):
+        self.service_name, self.entries, self.changed = service, [], threading.Condition()
+        self.history = "0a"
+        super().__init__(WatchChanges=self.watch)
+
+    def token(self, revision):
+        return f"{revision}.{self.history}"
+
+    def write(self, *names):
+        with self.changed:
+            self.entries.extend(names)
+            self.changed.notify_all()
+
+    def watch(self, messages, context, seen):
+        from transparency.journal.v1 import journal_pb2
+        request = journal_pb2.WatchChangesRequest.FromString(next(iter(messages)))
+        seen.request = request
+        event = journal_pb2.WatchChangesResponse
+        if request.resume_token:
+            revision, _, history = request.resume_token.partition(".")
+            if history != self.history:
+                context.abort(grpc.StatusCode.FAILED_PRECONDITION, "another history")
+            sent = int(revision)
+        else:
+            sent = len(self.entries)
+        context.send_initial_metadata((("x-request-id", seen.metadata.get("x-request-id", "")),))
+        if request.include_present_state:
+            for name in sorted(set(self.entries[:sent])):
+                yield event(type="ADDED", name=name).SerializeToString()
+        yield event(type="BOOKMARK", resume_token=self.token(sent)).SerializeToString()
+        while not seen.cancelled.is_set():
+            with self.changed:
+                self.changed.wait_for(lambda: len(self.entries) > sent or seen.cancelled.is_set(), timeout=0.1)
+                fresh = self.entries[sent:]
+            for name in fresh:
+                sent += 1
+                yield event(type="CHANGED", name=name, resume_token=self.token(sent)).SerializeToString()
+
+    def kill(self):
+        """The server is gone; its streams end UNAVAILABLE or reset."""
+        self.close()
+        with self.changed:
+            self.changed.notify_all()
+
+    def start_again(self):
+        self.listen()
 
 
 class SplitOwner(FakeOwner):

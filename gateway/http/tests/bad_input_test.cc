@@ -132,7 +132,7 @@ std::vector<Row> Rows() {
       {MakeRequest("GET", "/library/v1/books/a%00b"), 400, "name"},
       {MakeRequest("PATCH", kBooks, "{}"), 405, ""},
       {MakeRequest("BREW", kBooks), 405, ""},
-      {MakeRequest("GET", "/library/v1/books:watch"), 501, ""},
+      {MakeRequest("GET", "/library/v1/books:watch?resume=1"), 400, "resume"},
       {MakeRequest("GET", "/library/v1/echo/x/y"), 400, "int64Value"},
       // Query parameters.
       {MakeRequest("GET", absl::StrCat(kBooks, "?nope=1")), 400, "nope"},

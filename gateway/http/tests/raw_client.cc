@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -106,6 +107,16 @@ RawAnswer RawClient::Read(bool to_head) {
   }
   answer.status = status;
   return answer;
+}
+
+std::string RawClient::ReadUntil(absl::string_view end) {
+  size_t found;
+  while ((found = buffer_.find(std::string(end))) == std::string::npos) {
+    if (!Fill()) return std::exchange(buffer_, "");
+  }
+  const std::string text = buffer_.substr(0, found + end.size());
+  buffer_.erase(0, text.size());
+  return text;
 }
 
 std::string MakeRequest(absl::string_view method, absl::string_view target,

@@ -41,6 +41,9 @@ class RawClient {
 
   // The next answer; `to_head` when the request was HEAD.
   RawAnswer Read(bool to_head = false);
+  // The bytes up to and with `end`, of an answer's body as they come over the
+  // wire; what there is when the connection ends or after 10 s.
+  std::string ReadUntil(absl::string_view end);
   // Sends and reads.
   RawAnswer Ask(absl::string_view request, bool to_head = false);
   // Whether the other end closes within 10 s, without a further byte.

@@ -19,7 +19,7 @@ namespace transparency::gateway::http {
 class RecordingObserver : public Observer {
  public:
   struct Line {
-    std::string route, rpc, request_id;
+    std::string route, rpc, request_id, traceparent;
     int http_status;
     absl::StatusCode code;
     size_t bytes_in, bytes_out;
@@ -29,13 +29,18 @@ class RecordingObserver : public Observer {
   void OnFinished(const Finished& finished) override {
     absl::MutexLock lock(&mutex_);
     lines_.push_back({std::string(finished.route), std::string(finished.rpc),
-                      std::string(finished.request_id), finished.http_status,
+                      std::string(finished.request_id),
+                      std::string(finished.traceparent), finished.http_status,
                       finished.code, finished.bytes_in, finished.bytes_out,
                       finished.client_gone});
   }
   void OnConnections(int open) override {
     absl::MutexLock lock(&mutex_);
     open_ = open;
+  }
+  void OnStreams(int open) override {
+    absl::MutexLock lock(&mutex_);
+    streams_ = open;
   }
   void OnCutOff(absl::string_view why) override {
     absl::MutexLock lock(&mutex_);
@@ -58,6 +63,14 @@ class RecordingObserver : public Observer {
     return mutex_.AwaitWithTimeout(absl::Condition(&reached),
                                    absl::Seconds(10));
   }
+  bool AwaitStreams(int count) {
+    absl::MutexLock lock(&mutex_);
+    const auto reached = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return streams_ == count;
+    };
+    return mutex_.AwaitWithTimeout(absl::Condition(&reached),
+                                   absl::Seconds(10));
+  }
   bool AwaitCutOff(const std::string& why) {
     absl::MutexLock lock(&mutex_);
     const auto reached = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -75,6 +88,7 @@ class RecordingObserver : public Observer {
   absl::Mutex mutex_;
   std::vector<Line> lines_ ABSL_GUARDED_BY(mutex_);
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
+  int streams_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> cut_off_ ABSL_GUARDED_BY(mutex_);
 };
 

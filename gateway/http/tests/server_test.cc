@@ -86,6 +86,33 @@ TEST_F(ServerTest, PassesOnWhoAsksAndWhatFor) {
   EXPECT_LE(left, absl::Milliseconds(2500));
 }
 
+TEST_F(ServerTest, TheTraceThatIsLoggedIsTheOneSentOn) {
+  StartServer();
+  AnswerWith(SomeBook());
+  const std::string state = "tracestate: vendor=1\r\n";
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+  const std::string good =
+      absl::StrCat("traceparent: 00-", trace, "-b7ad6b7169203331-01\r\n");
+  for (const std::string& headers : {std::string(), good, state, good + state,
+                                     "traceparent: 00-zz-1-1\r\n" + state}) {
+    Ask("GET", "/library/v1/books/2", "", headers);
+    ASSERT_TRUE(observer_.AwaitLines(invoker_.calls().size()));
+    const std::string sent = invoker_.last().Header("traceparent");
+    EXPECT_EQ(sent.size(), 55u) << headers;
+    EXPECT_EQ(observer_.lines().back().traceparent, sent) << headers;
+    const bool known = absl::StartsWith(headers, good);
+    EXPECT_EQ(sent.substr(3, 32) == trace, known) << headers;
+    // It belongs to the trace that it came with.
+    EXPECT_EQ(invoker_.last().Header("tracestate"),
+              headers == good + state ? "vendor=1" : "")
+        << headers;
+  }
+  // What becomes no call has one too.
+  Ask("GET", "/nowhere");
+  ASSERT_TRUE(observer_.AwaitLines(invoker_.calls().size() + 1));
+  EXPECT_EQ(observer_.lines().back().traceparent.size(), 55u);
+}
+
 TEST_F(ServerTest, CapsTheTimeThatACallMayTake) {
   StartServer();
   Ask("GET", "/library/v1/books/2");
@@ -306,11 +333,6 @@ TEST_F(ServerTest, UnknownPathsAre404AndSayWherePathsBegin) {
   EXPECT_EQ(answer.status, 404);
   EXPECT_THAT(answer.body, HasSubstr("\"status\":\"NOT_FOUND\""));
   EXPECT_THAT(answer.body, HasSubstr("/library/v1/"));
-}
-
-TEST_F(ServerTest, StreamsAreNotServedAsJson) {
-  StartServer();
-  EXPECT_EQ(Ask("GET", "/library/v1/books:watch").status, 501);
 }
 
 TEST_F(ServerTest, ResponseBodyIsOneFieldOfTheResponse) {
