@@ -151,8 +151,9 @@ absl::Status Contract(const std::vector<std::string>& arguments) {
       services.push_back(service);
     }
   }
-  return WritePack(EmbeddedDescriptorSet(), services, HttpOptions(),
-                   process.service, arguments[0]);
+  return WritePack(EmbeddedDescriptorSet(), services,
+                   HttpOptions(server::OptionsFromFlags()), process.service,
+                   arguments[0]);
 }
 
 }  // namespace

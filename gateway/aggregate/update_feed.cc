@@ -62,8 +62,8 @@ class UpdateFeed::Reader : public AnswerReader {
       : feed_(std::move(feed)), index_(index), attempt_(attempt) {}
 
   void OnHeaders(rpc::Metadata) override {
-    React([this](Source* source, Deeds* deeds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-              feed_->mutex_) { feed_->Accepted(source, deeds); });
+    React([this](Source* source, Deeds*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+              feed_->mutex_) { source->accepted = true; });
   }
   void OnMessage(std::string message) override {
     React([&](Source*, Deeds* deeds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
@@ -140,7 +140,8 @@ void UpdateFeed::Start() {
         kPatience, [this](Deeds* later) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
           for (Source& source : sources_) {
             if (source.settled) continue;
-            source.settled = source.away = true;
+            source.settled = true;
+            source.away = !source.accepted;
           }
           Settle(later);
         });
@@ -163,7 +164,7 @@ std::unique_ptr<grpc::Alarm> UpdateFeed::After(
 void UpdateFeed::Connect(size_t index, Deeds* deeds) {
   Source& source = sources_[index];
   source.running = true;
-  source.accepted = source.asked = false;
+  source.accepted = source.heard = source.asked = false;
   journal::v1::WatchChangesRequest request = source.part.request;
   request.set_resume_token(source.position);
   request.set_include_present_state(source.present_due);
@@ -190,14 +191,6 @@ void UpdateFeed::AskNext(Source* source, Deeds* deeds) {
     return;
   }
   deeds->push_back([stream = source->stream] { stream->Next(); });
-}
-
-void UpdateFeed::Accepted(Source* source, Deeds* deeds) {
-  source->accepted = true;
-  source->settled = true;
-  bookmark_due_ |= std::exchange(source->away, false);
-  Settle(deeds);
-  Pump(deeds);
 }
 
 // The client's call is accepted once it is known what each owner says to it.
@@ -233,15 +226,18 @@ void UpdateFeed::Received(size_t index, const std::string& bytes,
   }
   source.failures = 0;
   if (!event.resume_token().empty()) source.position = event.resume_token();
-  if (event.type() != WatchChangesResponse::BOOKMARK) {
+  if (event.type() == WatchChangesResponse::BOOKMARK) {
+    // What came before it has been sent, or it would not have been asked for.
+    source.told = source.position;
+    if (!event.resume_token().empty()) source.present_due = false;
+    AskNext(&source, deeds);
+  } else {
     source.present_begun |= source.present_due;
     source.held = std::move(event);
-    return Pump(deeds);
   }
-  // What came before it has been sent, or it would not have been asked for.
-  source.told = source.position;
-  if (!event.resume_token().empty()) source.present_due = false;
-  AskNext(&source, deeds);
+  source.heard = source.settled = true;
+  bookmark_due_ |= std::exchange(source.away, false);
+  Settle(deeds);
   Pump(deeds);
 }
 
@@ -261,9 +257,8 @@ void UpdateFeed::Ended(size_t index, const absl::Status& status, Deeds* deeds) {
         deeds);
   }
   ++source.failures;
-  const bool away = !source.accepted || source.failures > 1;
+  const bool away = !source.heard || source.failures > 1;
   if (away && !std::exchange(source.away, true)) bookmark_due_ = true;
-  source.accepted = false;
   source.settled = true;
   Settle(deeds);
   // With an event at hand the client is behind; the owner is asked again when

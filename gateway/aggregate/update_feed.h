@@ -56,8 +56,9 @@ class UpdateFeed : public std::enable_shared_from_this<UpdateFeed> {
     std::string told;
     bool present_due = false;    // its present state is not complete
     bool present_begun = false;  // some of it has been received
-    bool settled = false;        // has accepted or failed for the first time
-    bool accepted = false;       // by the stream that runs
+    bool settled = false;   // has told something or failed for the first time
+    bool accepted = false;  // the stream that runs has headers
+    bool heard = false;     // and a message; a refusal has headers too
     bool away = false;
     int failures = 0;  // without a message between
     int attempt = 0;   // number of the stream, to know an earlier one's word
@@ -76,8 +77,6 @@ class UpdateFeed : public std::enable_shared_from_this<UpdateFeed> {
 
   // All of these under the lock.
   void Connect(size_t index, Deeds* deeds)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Accepted(Source* source, Deeds* deeds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Received(size_t index, const std::string& bytes, Deeds* deeds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -78,7 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void SetCallDeadline(const Call& call);
   absl::optional<absl::Status> TakeArrived(StreamEncoder* encoder,
                                            std::string* out);
-  Awaitable<void> AwaitStream(absl::Duration heartbeat);
+  Awaitable<void> AwaitStream(absl::Duration most);
   absl::Status Interruption() const;
   void AppendPiece(absl::string_view piece, std::string* out) const;
   static absl::Status ClientWentAway();

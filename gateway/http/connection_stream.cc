@@ -102,7 +102,10 @@ Connection::Awaitable<void> Connection::RunStream(std::unique_ptr<Call> call) {
          Interruption().ok()) {
     co_await Woken();
   }
-  if (arrived_.accepted && !aborted_) {
+  if (!arrived_.end)
+    co_await AwaitStream(shared_.options.first_message_patience);
+  const bool refused = arrived_.end && !arrived_.end->ok() && !arrived_.message;
+  if (arrived_.accepted && !refused && !aborted_) {
     co_await SendStream(call->stream.get(), answers);
   } else {
     reply_ = UnaryReply{arrived_.end ? *arrived_.end : Interruption(),
@@ -150,13 +153,13 @@ absl::optional<absl::Status> Connection::TakeArrived(StreamEncoder* encoder,
   return end;
 }
 
-// Waits until something is due, or until `heartbeat` (0: never) has passed.
-Connection::Awaitable<void> Connection::AwaitStream(absl::Duration heartbeat) {
+// Waits until something is due, or until `most` (0: for ever) has passed.
+Connection::Awaitable<void> Connection::AwaitStream(absl::Duration most) {
   Enter(Phase::kCall);
   deadline_ = call_deadline_;
-  if (heartbeat > absl::ZeroDuration()) {
-    deadline_ = std::min(
-        deadline_, steady_clock::now() + absl::ToChronoNanoseconds(heartbeat));
+  if (most > absl::ZeroDuration()) {
+    deadline_ = std::min(deadline_,
+                         steady_clock::now() + absl::ToChronoNanoseconds(most));
   }
   while (!arrived_.message && !arrived_.end && !timed_out_ && !aborted_ &&
          Interruption().ok()) {

@@ -46,6 +46,10 @@ struct Options {
   absl::Duration max_stream_time = absl::InfiniteDuration();
   // Streams open at one time; more are RESOURCE_EXHAUSTED.
   int max_streams = 5'000;
+  // How long an accepted stream waits for its first message before the answer's
+  // head goes out without it: a refusal may come right behind the headers, and
+  // is to have its HTTP status.
+  absl::Duration first_message_patience = absl::Seconds(1);
   // An idle stream of server-sent events gets a comment this often, so that
   // nothing on the way takes it for dead.
   absl::Duration heartbeat_interval = absl::Seconds(15);

@@ -13,9 +13,10 @@ namespace asio = boost::asio;
 
 // Time-outs are kept to a quarter of the shortest, or a second.
 std::chrono::nanoseconds TickInterval(const Options& options) {
-  const absl::Duration shortest = std::min(
-      {options.head_timeout, options.body_timeout, options.write_timeout,
-       options.idle_timeout, options.heartbeat_interval});
+  const absl::Duration shortest =
+      std::min({options.head_timeout, options.body_timeout,
+                options.write_timeout, options.idle_timeout,
+                options.heartbeat_interval, options.first_message_patience});
   return absl::ToChronoNanoseconds(std::max(
       absl::Milliseconds(5), std::min(shortest / 4, absl::Seconds(1))));
 }

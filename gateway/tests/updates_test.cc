@@ -214,12 +214,12 @@ TEST_F(UpdatesTest, MergesTheOwnersStreamsUnderOneToken) {
   EXPECT_EQ(certification_->seen().Header("authorization"), "Bearer t");
   EXPECT_EQ(certification_->seen().Header("x-request-id"), "mine");
   certification_->Accept();
-  EXPECT_FALSE(client_->accepted());
   Stream("standards")->Accept();
-  EXPECT_TRUE(client_->accepted());
-  // No token before both have told where they stand.
+  // Headers are no answer: a refusal has them too.
+  EXPECT_FALSE(client_->accepted());
   EXPECT_TRUE(client_->nothing());
   Settle();
+  EXPECT_TRUE(client_->accepted());
   ASSERT_TRUE(standards_->Send(Changed("standards/a", "21.cc")));
   WatchUpdatesResponse update = client_->Take();
   EXPECT_EQ(update.service(), "//standards.transparency");
@@ -266,8 +266,7 @@ TEST_F(UpdatesTest, ResumesWhereTheTokenSays) {
   EXPECT_EQ(AskedOf(*Stream("certification")).resume_token(), "10.aa");
   // What the token does not name starts from now.
   EXPECT_EQ(AskedOf(*Stream("standards")).resume_token(), "");
-  Stream("certification")->Accept();
-  Stream("standards")->Accept();
+  ASSERT_TRUE(Stream("certification")->Send(Mark("10.aa")));
   ASSERT_TRUE(Stream("standards")->Send(Mark("20.bb")));
   // What the installation is without keeps its place.
   EXPECT_EQ(client_->Take().resume_token(),
@@ -287,13 +286,17 @@ TEST_F(UpdatesTest, SendsThePresentStateThenOneBookmark) {
     return Event(WatchChangesResponse::ADDED, name, "");
   };
   ASSERT_TRUE(certification_->Send(added("certificates/a")));
-  EXPECT_EQ(client_->Take().resume_token(), "");
+  ASSERT_TRUE(standards_->Send(added("standards/a")));
+  EXPECT_EQ(client_->Take().event().name(), "certificates/a");
+  const WatchUpdatesResponse second = client_->Take();
+  EXPECT_EQ(second.event().name(), "standards/a");
+  EXPECT_EQ(second.resume_token(), "");
   ASSERT_TRUE(certification_->Send(Mark("10.aa")));
   ASSERT_TRUE(certification_->Send(Changed("certificates/a", "11.aa")));
   // The other's is not complete.
   EXPECT_EQ(client_->Take().resume_token(), "");
-  ASSERT_TRUE(standards_->Send(added("standards/a")));
-  EXPECT_EQ(client_->Take().event().name(), "standards/a");
+  ASSERT_TRUE(standards_->Send(added("standards/b")));
+  EXPECT_EQ(client_->Take().event().name(), "standards/b");
   EXPECT_TRUE(client_->nothing());
   ASSERT_TRUE(standards_->Send(Mark("20.bb")));
   const WatchUpdatesResponse mark = client_->Take();
@@ -327,10 +330,13 @@ TEST_F(UpdatesTest, AnOwnerThatGoesAwayIsResumedWithoutLossOrDuplicate) {
   auto third = Stream("certification", 2);
   EXPECT_EQ(AskedOf(*third).resume_token(), "12.aa");
   third->Accept();
-  EXPECT_THAT(client_->Take().unreachable(), IsEmpty());
   ASSERT_TRUE(third->Send(Changed("certificates/c", "13.aa")));
   EXPECT_EQ(client_->Take().resume_token(),
             "certification-13.aa~standards-21.bb");
+  // And that it is back.
+  const WatchUpdatesResponse back = client_->Take();
+  EXPECT_EQ(back.event().type(), WatchChangesResponse::BOOKMARK);
+  EXPECT_THAT(back.unreachable(), IsEmpty());
 }
 
 TEST_F(UpdatesTest, WordOfAnEarlierStreamIsNotHeard) {
@@ -373,6 +379,7 @@ TEST_F(UpdatesTest, AnOwnersRefusalEndsTheStream) {
 TEST_F(UpdatesTest, ARefusalAtTheBeginningComesBeforeTheHeaders) {
   Watch();
   Stream("standards")->Accept();
+  Stream("certification")->Accept();
   Stream("certification")
       ->End(status::Precondition("HISTORY_CHANGED", "resume_token", "other"));
   EXPECT_EQ(client_->End().code(), absl::StatusCode::kFailedPrecondition);
@@ -393,16 +400,29 @@ TEST_F(UpdatesTest, OneOwnerUnreachableAtTheBeginningIsTold) {
   Stream("standards")->End(absl::UnavailableError("away"));
   EXPECT_FALSE(client_->accepted());
   Stream("certification")->Accept();
-  EXPECT_TRUE(client_->accepted());
-  EXPECT_THAT(client_->Take().unreachable(),
-              ElementsAre("//standards.transparency"));
   ASSERT_TRUE(Stream("certification")->Send(Mark("10.aa")));
-  EXPECT_EQ(client_->Take().resume_token(), "certification-10.aa");
-  Stream("standards", 1)->Accept();
-  EXPECT_THAT(client_->Take().unreachable(), IsEmpty());
+  EXPECT_TRUE(client_->accepted());
+  const WatchUpdatesResponse away = client_->Take();
+  EXPECT_THAT(away.unreachable(), ElementsAre("//standards.transparency"));
+  EXPECT_EQ(away.resume_token(), "certification-10.aa");
   ASSERT_TRUE(Stream("standards", 1)->Send(Mark("20.bb")));
+  const WatchUpdatesResponse back = client_->Take();
+  EXPECT_THAT(back.unreachable(), IsEmpty());
+  EXPECT_EQ(back.resume_token(), "certification-10.aa~standards-20.bb");
+}
+
+TEST_F(UpdatesTest, AnOwnerThatSaysNothingDoesNotHoldTheOthersUp) {
+  Watch();
+  // It accepts the call, and does not tell where it stands.
+  Stream("standards")->Accept();
+  ASSERT_TRUE(
+      Stream("certification")->Send(Changed("certificates/a", "11.aa")));
+  const WatchUpdatesResponse update = client_->Take();
+  EXPECT_EQ(update.event().name(), "certificates/a");
+  EXPECT_EQ(update.resume_token(), "");
+  ASSERT_TRUE(Stream("standards")->Send(Mark("20.bb")));
   EXPECT_EQ(client_->Take().resume_token(),
-            "certification-10.aa~standards-20.bb");
+            "certification-11.aa~standards-20.bb");
 }
 
 TEST_F(UpdatesTest, APresentStateThatBreaksOffCannotBeContinued) {
@@ -433,7 +453,7 @@ TEST_F(UpdatesTest, TypesGoToTheOwnerWhoseTheyAre) {
   EXPECT_THAT(AskedOf(*standards_).types(),
               ElementsAre("standards.transparency/Standard",
                           "standards.transparency/Organization"));
-  standards_->Accept();
+  ASSERT_TRUE(standards_->Send(Mark("20.bb")));
   EXPECT_EQ(client_->Take().resume_token(),
             "certification-10.aa~standards-20.bb");
   ASSERT_TRUE(standards_->Send(Changed("standards/a", "21.bb")));

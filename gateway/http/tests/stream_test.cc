@@ -44,6 +44,8 @@ std::string Chunk(absl::string_view piece) {
 
 class StreamTest : public ServerTest {
  protected:
+  StreamTest() { options_.first_message_patience = absl::Milliseconds(20); }
+
   // Begins a stream and reads the answer's head.
   RawAnswer Open(RawClient* client, absl::string_view headers,
                  absl::string_view target = kWatch) {
@@ -132,16 +134,23 @@ TEST_F(StreamTest, WhatAcceptDoesNotAllowIs406) {
 }
 
 TEST_F(StreamTest, ARefusalBeforeTheFirstMessageIsAnOrdinaryError) {
+  options_.first_message_patience = absl::Seconds(10);
   StartServer();
   RawClient client(server_->port());
   client.Send(MakeRequest("GET", kWatch, "", kEvents));
   invoker_.Stream(0)->End(
       status::Precondition("HISTORY_CHANGED", "resume_token", "unknown"));
-  const RawAnswer answer = client.Read();
+  RawAnswer answer = client.Read();
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.Header("content-type"), "application/json");
   EXPECT_THAT(answer.body, HasSubstr("\"status\":\"FAILED_PRECONDITION\""));
   EXPECT_THAT(answer.body, HasSubstr("HISTORY_CHANGED"));
+  // A server may send headers with its refusal.
+  client.Send(MakeRequest("GET", kWatch, "", kEvents));
+  invoker_.Stream(1)->Accept();
+  invoker_.Stream(1)->End(absl::NotFoundError("none"));
+  answer = client.Read();
+  EXPECT_EQ(answer.status, 404);
   EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz")).status, 200);
 }
 
