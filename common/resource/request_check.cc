@@ -223,6 +223,12 @@ void Checker::CheckOne(Message* message, const FieldRules& rules, int index,
     case FieldDescriptor::CPPTYPE_DOUBLE:
     case FieldDescriptor::CPPTYPE_FLOAT:
       return CheckNumber(*message, *field, index);
+    case FieldDescriptor::CPPTYPE_INT32:
+      // Of the request itself: told with all else that is wrong.
+      if (path_.size() == 1 && field->name() == "page_size" && index < 0) {
+        if (reflection->GetInt32(*message, field) < 0) Wrong("is negative");
+      }
+      return;
     default:
       return;
   }

@@ -22,6 +22,7 @@ inline constexpr int kMaxMessageDepth = 32;
 //     tab, is too long or not of its format; lists that are too long
 //   * dates, periods, instants, durations, sums of money and numbers that are
 //     none; enum values and fields that this version does not know
+//   * a `page_size` of the request that is negative
 //   * references that are no name of their type: `collection/id/…` for types of
 //     the same service, `//service/collection/id/…` for others. In a List
 //     or BatchGet request, `-` may be an id of the parent.

@@ -315,6 +315,15 @@ TEST(RequestCheck, BatchesAreOfSomeNamesAndAnyParent) {
   EXPECT_THAT(Wrong(batch), ElementsAre("names"));
 }
 
+TEST(RequestCheck, ANegativePageSizeIsToldWithTheRest) {
+  ListBooksRequest request;
+  request.set_page_size(-1);
+  EXPECT_THAT(Wrong(request), UnorderedElementsAre("parent", "page_size"));
+  request.set_parent("shelves/-");
+  request.set_page_size(0);
+  EXPECT_THAT(Wrong(request), IsEmpty());
+}
+
 TEST(RequestCheck, ListsAndBatchesAloneTakeAnyParent) {
   ListBooksRequest list;
   list.set_parent("shelves/-");
