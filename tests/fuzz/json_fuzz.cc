@@ -1,0 +1,53 @@
+// JSON bodies: what is read, written and read again is the same message and the
+// same text, and protobuf's own reader takes what is written for that message.
+
+#include <string>
+
+#include "gateway/http/json_reader.h"
+#include "gateway/http/json_writer.h"
+#include "gateway/http/tests/library.pb.h"
+#include "google/protobuf/util/json_util.h"
+#include "tests/fuzz/fuzz.h"
+
+namespace {
+
+namespace http = transparency::gateway::http;
+using google::protobuf::Message;
+using transparency::fuzz::Require;
+using transparency::fuzz::Same;
+
+const http::JsonWriter& Writer() {
+  static const auto* const writer = new http::JsonWriter;
+  return *writer;
+}
+
+template <class Type>
+void Check(absl::string_view json) {
+  Type message;
+  if (!http::ReadJson(json, {}, &message).ok()) return;
+  std::string written;
+  Writer().Write(message, &written);
+  Type again;
+  const absl::Status status = http::ReadJson(written, {}, &again);
+  // Nothing that is read is deeper than what may be read again, but an Any
+  // and a Value are written within objects of their own.
+  Require(status.ok(), "what is written can be read",
+          written + "\n" + status.ToString());
+  Require(Same(message, again), "what is read again is the same", written);
+  std::string rewritten;
+  Writer().Write(again, &rewritten);
+  Require(rewritten == written, "and is written the same", written);
+  Type theirs;
+  if (google::protobuf::util::JsonStringToMessage(written, &theirs).ok()) {
+    Require(Same(theirs, message), "protobuf reads the same", written);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view json = transparency::fuzz::Text(data, size);
+  Check<http::test::v1::Everything>(json);
+  Check<http::test::v1::CreateBookRequest>(json);
+  return 0;
+}
