@@ -308,7 +308,9 @@ void BatchRunner::PutClock(Transaction* tx,
 
 std::vector<std::string> BatchRunner::ClockNames(size_t limit) {
   std::vector<std::string> names;
-  for (const resource::Item* item : store_->Current()->ClockPending(limit)) {
+  // Kept: the items are the snapshot's.
+  const std::shared_ptr<const resource::Snapshot> snapshot = store_->Current();
+  for (const resource::Item* item : snapshot->ClockPending(limit)) {
     if (!clock_skips_.contains(item->name())) names.push_back(item->name());
   }
   return names;
