@@ -302,7 +302,7 @@ CommandDecision::CommandDecision(Workbench* bench,
                                  absl::string_view request_id)
     : bench_(bench),
       caller_(caller),
-      method_(method.substr(method.rfind('/') + 1)),
+      method_(method.substr(method.find_last_of("./") + 1)),
       request_id_(request_id) {}
 
 EntrySource CommandDecision::Source(absl::string_view step,

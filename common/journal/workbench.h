@@ -80,7 +80,7 @@ class Workbench {
 // The Decision of one command on a workbench.
 class CommandDecision : public Decision {
  public:
-  // `method` is "/package.Service/Method". All outlive the decision.
+  // `method` is a full name, with dots or slashes. All outlive the decision.
   CommandDecision(Workbench* bench, const resource::Caller* caller,
                   absl::string_view method, absl::string_view request_id);
 

@@ -27,7 +27,7 @@ struct CommandResult {
 // One call that may change something.
 struct Command {
   resource::Caller caller;
-  std::string method;  // "/package.Service/Method"
+  std::string method;  // its full name, of one form throughout
   // UUID in canonical form, or empty.
   std::string request_id;
   // Tells requests apart that come under one request_id.
