@@ -13,6 +13,7 @@ transparency::service::Service Definition() {
       "Owns the Transparency Centres: spaces, bookings and visitors, and when "
       "one can come.";
   service.proto_service = "transparency.centre.v1.CentreService";
+  service.journal_service = "transparency.centre.v1.CentreJournalService";
   service.listen = "127.0.0.1:7103";
   service.metrics_listen = "127.0.0.1:7193";
   service.schema = schema::Centre();

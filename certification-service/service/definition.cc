@@ -13,6 +13,8 @@ transparency::service::Service Definition() {
       "Owns the company's certificates: which, for what, issued by whom, valid "
       "when, and how to check them.";
   service.proto_service = "transparency.certification.v1.CertificationService";
+  service.journal_service =
+      "transparency.certification.v1.CertificationJournalService";
   service.listen = "127.0.0.1:7101";
   service.metrics_listen = "127.0.0.1:7191";
   service.schema = schema::Certification();

@@ -444,7 +444,11 @@ absl::StatusOr<bool> BatchRunner::IsWritten(const Store::Mark& mark,
 
 void BatchRunner::Publish(Transaction* tx) {
   for (const PendingChange& change : tx->bench->changes()) {
-    tx->marks.push_back({change.entry.revision, change.entry.digest});
+    auto applied =
+        std::make_shared<Applied>(Applied{change.entry, change.item});
+    applied->entry.body.clear();
+    tx->marks.push_back(
+        {change.entry.revision, change.entry.digest, std::move(applied)});
     if (change.entry.kind == v1::Change::CLOCK) {
       metrics_->clock_entries.Increment();
     }

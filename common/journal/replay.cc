@@ -209,6 +209,15 @@ class ItemMakers {
   std::vector<Maker> makers_;
 };
 
+absl::Status AddPersonal(const Kind& kind, const Replayed& replayed,
+                         Item::Stored* stored) {
+  if (!replayed.has_personal) return absl::OkStatus();
+  stored->personal = Parse(kind, replayed.personal_body);
+  if (stored->personal == nullptr) return Unreadable(replayed.entry.name);
+  stored->personal_salt = replayed.personal_salt;
+  return absl::OkStatus();
+}
+
 absl::Status LoadRows(postgres::Session* session,
                       const std::vector<Table>& tables,
                       resource::SnapshotBuilder* builder, absl::Time deadline) {
@@ -227,6 +236,17 @@ absl::Status LoadRows(postgres::Session* session,
 }
 
 }  // namespace
+
+absl::StatusOr<ItemPtr> ItemOf(const Kind& kind, const Replayed& replayed,
+                               absl::Time at) {
+  Item::Stored stored;
+  stored.revision = replayed.entry.revision;
+  stored.message = Parse(kind, replayed.entry.body);
+  if (stored.message == nullptr) return Unreadable(replayed.entry.name);
+  absl::Status personal = AddPersonal(kind, replayed, &stored);
+  if (!personal.ok()) return personal;
+  return Item::Make(kind, std::move(stored), at);
+}
 
 Head ParseHead(const postgres::Result& row) {
   Head head;
@@ -269,6 +289,36 @@ absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
   return entries;
 }
 
+namespace {
+
+// What is told of an entry just replayed; see Applied.
+absl::StatusOr<std::shared_ptr<const Applied>> AppliedOf(
+    const Replayed& replayed, const resource::Snapshot& view) {
+  auto applied = std::make_shared<Applied>();
+  Entry& entry = applied->entry;
+  entry.revision = replayed.entry.revision;
+  entry.record_time = replayed.entry.record_time;
+  entry.name = replayed.entry.name;
+  entry.kind = replayed.entry.kind;
+  entry.step = replayed.entry.step;
+  entry.actor = replayed.entry.actor;
+  entry.reason = replayed.entry.reason;
+  entry.public_digest = replayed.entry.public_digest;
+  entry.digest = replayed.entry.digest;
+  if (entry.kind == v1::Change::ERASED) return applied;
+  applied->item = view.Share(entry.name);
+  if (applied->item == nullptr || !applied->item->clock_pending()) {
+    return applied;
+  }
+  // The clock has been faster than this replica.
+  auto recorded = ItemOf(applied->item->kind(), replayed, entry.record_time);
+  if (!recorded.ok()) return recorded.status();
+  applied->item = *std::move(recorded);
+  return applied;
+}
+
+}  // namespace
+
 absl::Status ReplayUnchecked(const Replayed& replayed, absl::Time now,
                              resource::SnapshotBuilder* builder) {
   const Entry& entry = replayed.entry;
@@ -285,11 +335,8 @@ absl::Status ReplayUnchecked(const Replayed& replayed, absl::Time now,
     stored.message = Parse(*kind, entry.body);
   }
   if (stored.message == nullptr) return Unreadable(entry.name);
-  if (replayed.has_personal) {
-    stored.personal = Parse(*kind, replayed.personal_body);
-    if (stored.personal == nullptr) return Unreadable(entry.name);
-    stored.personal_salt = replayed.personal_salt;
-  }
+  absl::Status personal = AddPersonal(*kind, replayed, &stored);
+  if (!personal.ok()) return personal;
   builder->Put(Item::Make(*kind, std::move(stored), now));
   return absl::OkStatus();
 }
@@ -311,7 +358,9 @@ absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
     absl::Status status = ReplayUnchecked(replayed, now, builder);
     if (!status.ok()) return status;
     builder->SetHead(entry.revision, entry.digest);
-    marks->push_back({entry.revision, entry.digest});
+    auto applied = AppliedOf(replayed, builder->view());
+    if (!applied.ok()) return applied.status();
+    marks->push_back({entry.revision, entry.digest, *std::move(applied)});
   }
   return absl::OkStatus();
 }

@@ -54,7 +54,14 @@ absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
                     resource::SnapshotBuilder* builder,
                     std::vector<Store::Mark>* marks);
 
-// The same for one entry, whatever its digest: for checking.
+// The resource of an entry that is no erasure, in effect at `at`: at the
+// entry's record_time just as it was recorded. DATA_LOSS when the body cannot
+// be read.
+absl::StatusOr<resource::ItemPtr> ItemOf(const resource::Kind& kind,
+                                         const Replayed& replayed,
+                                         absl::Time at);
+
+// Replay for one entry, whatever its digest: for checking.
 absl::Status ReplayUnchecked(const Replayed& entry, absl::Time now,
                              resource::SnapshotBuilder* builder);
 

@@ -104,6 +104,7 @@ void Store::MakeCurrent(resource::Snapshot next) {
 void Store::Load(resource::Snapshot snapshot, const std::vector<Mark>& recent) {
   {
     absl::MutexLock lock(&mutex_);
+    if (observer_ != nullptr) observer_->OnLoad(snapshot);
     MakeCurrent(std::move(snapshot));
     absl::MutexLock waiters_lock(&waiters_mutex_);
     digests_.clear();
@@ -127,13 +128,15 @@ bool Store::Publish(resource::Snapshot next, const std::vector<Mark>& marks) {
     }
     MakeCurrent(std::move(next));
     absl::MutexLock waiters_lock(&waiters_mutex_);
-    Keep(marks);
+    const std::vector<Mark> fresh = Keep(marks);
+    if (observer_ != nullptr) observer_->OnApplied(fresh);
   }
   AnswerWaiters();
   return true;
 }
 
-void Store::Keep(const std::vector<Mark>& marks) {
+std::vector<Store::Mark> Store::Keep(const std::vector<Mark>& marks) {
+  std::vector<Mark> fresh;
   for (const Mark& mark : marks) {
     if (mark.revision != kept_head_ + 1) continue;
     std::array<char, kTokenBytes> prefix{};
@@ -142,7 +145,9 @@ void Store::Keep(const std::vector<Mark>& marks) {
     digests_.push_back(prefix);
     if (digests_.size() > kKeptDigests) digests_.pop_front();
     kept_head_ = mark.revision;
+    fresh.push_back(mark);
   }
+  return fresh;
 }
 
 void Store::Invalidate() {
@@ -150,6 +155,7 @@ void Store::Invalidate() {
     absl::MutexLock lock(&mutex_);
     loaded_ = false;
     live_.store(std::make_shared<const Live>(resource::Snapshot(catalogue_)));
+    if (observer_ != nullptr) observer_->OnInvalid();
     absl::MutexLock waiters_lock(&waiters_mutex_);
     digests_.clear();
     kept_head_ = -1;

@@ -16,6 +16,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/journal/clock.h"
+#include "common/journal/entry.h"
+#include "common/resource/item.h"
 #include "common/resource/kind.h"
 #include "common/resource/snapshot.h"
 
@@ -27,6 +29,17 @@ struct StoreOptions {
   // Longest wait for a revision.
   absl::Duration max_wait = absl::Seconds(5);
 };
+
+// An entry and what it made of its resource.
+struct Applied {
+  Entry entry;  // without its body
+  // As recorded: in effect at the entry's time, whatever the clock has done
+  // since. Null for a kind that this binary does not know, and for an erasure
+  // that another replica wrote, which leaves the rest as it was.
+  resource::ItemPtr item;
+};
+
+class StoreObserver;
 
 // The live snapshot of one replica. Thread-safe. What it is given outlives it.
 class Store {
@@ -74,11 +87,15 @@ class Store {
 
   // ---- for the follower and the writer ----
 
-  // A revision and its chain digest.
+  // A revision and its chain digest; where it was applied here, its entry.
   struct Mark {
     int64_t revision;
     std::string digest;
+    std::shared_ptr<const Applied> applied = nullptr;
   };
+
+  // Is told of everything that is applied from here on. Set before use.
+  void SetObserver(StoreObserver* observer) { observer_ = observer; }
 
   // Puts a snapshot loaded from the tables in the place of whatever was there.
   // `recent`: the marks up to its revision, in order, without a gap.
@@ -127,7 +144,8 @@ class Store {
   std::shared_ptr<const Live> Advance(absl::Time now, bool wait);
   void MakeCurrent(resource::Snapshot next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Keep(const std::vector<Mark>& marks)
+  // Keeps those that come next, and returns them.
+  std::vector<Mark> Keep(const std::vector<Mark>& marks)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(waiters_mutex_);
   // Null while the revision has not been applied.
   std::unique_ptr<absl::Status> Settled(const Waiter& waiter) const
@@ -158,7 +176,23 @@ class Store {
   int64_t waits_ ABSL_GUARDED_BY(waiters_mutex_) = 0;  // ever begun
   bool stopping_ ABSL_GUARDED_BY(waiters_mutex_) = false;
   std::function<void()> poke_;
+  StoreObserver* observer_ = nullptr;
   std::thread expirer_;
+};
+
+// Is told what a store applies, in order and by one thread at a time, before
+// anybody whom the store has waiting. Runs under locks of the store: must not
+// block nor call it.
+class StoreObserver {
+ public:
+  virtual ~StoreObserver() = default;
+
+  // The snapshot takes the place of all that was told before.
+  virtual void OnLoad(const resource::Snapshot& snapshot) = 0;
+  // The entries that follow what was told last; each has `applied`.
+  virtual void OnApplied(const std::vector<Store::Mark>& marks) = 0;
+  // What was told is not the database's history. OnLoad follows.
+  virtual void OnInvalid() = 0;
 };
 
 }  // namespace transparency::journal

@@ -46,11 +46,26 @@ absl::Status ReplicaProcess::Assemble(server::ProcessOptions process,
   replica.follower.on_serving_change = [this](bool serving) {
     process_->health().Set("", serving);
     process_->health().Set(service_.proto_service, serving);
+    process_->health().Set(service_.journal_service, serving);
   };
   replica_ = std::make_unique<journal::Replica>(std::move(replica), &catalogue_,
                                                 clock, &process_->registry());
+  changes::JournalMethodsOptions journal;
+  journal.reader.conninfo = conninfo_;
+  journal_methods_ = std::make_unique<changes::JournalMethods>(
+      std::move(journal), &replica_->store(), &process_->registry());
+  status =
+      journal_methods_->AddRows(service_.journal_service, &process_->methods());
+  if (!status.ok()) return status;
   process_->Add(
       "schema", [this] { return CheckSchema(); }, nullptr);
+  process_->Add(
+      "journal",
+      [this] {
+        journal_methods_->Start();
+        return absl::OkStatus();
+      },
+      [this] { journal_methods_->Stop(); });
   process_->Add(
       "replica", [this] { return replica_->Start(); },
       [this] { replica_->Stop(); });

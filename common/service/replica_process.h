@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/changes/journal_methods.h"
 #include "common/journal/clock.h"
 #include "common/journal/replica.h"
 #include "common/postgres/migrations.h"
@@ -47,6 +48,7 @@ class ReplicaProcess {
   resource::Catalogue catalogue_;
   std::unique_ptr<server::Process> process_;
   std::unique_ptr<journal::Replica> replica_;
+  std::unique_ptr<changes::JournalMethods> journal_methods_;
 };
 
 // The migrations of a service: the journal's, then its own.

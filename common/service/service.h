@@ -20,6 +20,8 @@ struct Service {
   std::string summary;  // one sentence for --help
   // "transparency.certification.v1.CertificationService"
   std::string proto_service;
+  // "transparency.certification.v1.CertificationJournalService"
+  std::string journal_service;
   // Defaults of --listen and --metrics_listen.
   std::string listen;
   std::string metrics_listen;

@@ -12,6 +12,7 @@ transparency::service::Service Definition() {
       "Owns the company's memberships, standards, publications and "
       "commitments.";
   service.proto_service = "transparency.standards.v1.StandardsService";
+  service.journal_service = "transparency.standards.v1.StandardsJournalService";
   service.listen = "127.0.0.1:7102";
   service.metrics_listen = "127.0.0.1:7192";
   service.schema = schema::Standards();

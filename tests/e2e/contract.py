@@ -4,7 +4,7 @@ import re
 import urllib.parse
 
 from google.api import annotations_pb2 as annotations_pb2_http  # pylint: disable=import-error
-from google.protobuf import symbol_database
+from google.protobuf import descriptor_pb2, symbol_database
 
 from transparency.centre.v1 import centre_service_pb2  # pylint: disable=import-error
 from transparency.certification.v1 import certification_service_pb2  # pylint: disable=import-error
@@ -42,6 +42,13 @@ def answer(service, method, data):
 def access(method):
     """Who may call: PUBLIC, IDENTIFIED or STAFF."""
     return annotations_pb2.Access.Name(method.GetOptions().Extensions[annotations_pb2.access])
+
+
+def is_stream(method):
+    """Whether it has many answers."""
+    copy = descriptor_pb2.ServiceDescriptorProto()
+    method.containing_service.CopyToProto(copy)
+    return copy.method[method.index].server_streaming
 
 
 def is_bound(method):

@@ -128,7 +128,7 @@ def reads(world):
     """Every read of the contract: (service, method, fields), of all that staff can name."""
     for service, descriptor in contract.SERVICES.items():
         for method in descriptor.methods:
-            if not method.GetOptions().idempotency_level:
+            if not method.GetOptions().idempotency_level or contract.is_stream(method):
                 continue
             if method.name.startswith("List"):
                 fields = {"parent": wildcard(service, method.name)} if "parent" in method.input_type.fields_by_name else {}

@@ -29,6 +29,12 @@ absl::Time OfferInEffect(test::Offer* offer, absl::Time now) {
   return now < expires ? expires : absl::InfiniteFuture();
 }
 
+absl::Time NoticeInEffect(test::Notice* notice, absl::Time now) {
+  const absl::Time expires = FromProto(notice->expire_time());
+  notice->set_past(now >= expires);
+  return now < expires ? expires : absl::InfiniteFuture();
+}
+
 }  // namespace
 
 const resource::Catalogue& WorkshopCatalogue() {
@@ -44,6 +50,9 @@ const resource::Catalogue& WorkshopCatalogue() {
     status.Update(made->Add<test::Part>({}));
     status.Update(made->Add<test::Person>({}));
     status.Update(made->Add<test::Offer>(offer));
+    resource::Rules<test::Notice> notice;
+    notice.effective = NoticeInEffect;
+    status.Update(made->Add<test::Notice>(notice));
     if (!status.ok()) {
       ADD_FAILURE() << status;
       abort();
@@ -192,6 +201,19 @@ test::Offer MakeOffer(const std::string& id, absl::Time expires) {
       google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
           absl::ToUnixMicros(expires));
   return offer;
+}
+
+test::Notice MakeNotice(const std::string& id, bool posted,
+                        absl::Time expires) {
+  test::Notice notice;
+  notice.set_name(absl::StrCat("notices/", id));
+  notice.set_posted(posted);
+  notice.set_author("ann");
+  notice.set_note("for ann alone");
+  *notice.mutable_expire_time() =
+      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
+          absl::ToUnixMicros(expires));
+  return notice;
 }
 
 std::string RequestId(int n) {

@@ -31,6 +31,7 @@ class TestReplica {
                        const std::function<void(ReplicaOptions*)>& adjust = {});
 
   absl::Status Start() { return replica_->Start(); }
+  prometheus::Registry& registry() { return registry_; }
   void Stop() { replica_->Stop(); }
   Store& store() { return replica_->store(); }
   Writer& writer() { return replica_->writer(); }
@@ -87,6 +88,9 @@ class WorkshopTest : public testing::Test {
 test::Widget MakeWidget(const std::string& id, const std::string& number);
 test::Person MakePerson(const std::string& id, const std::string& email);
 test::Offer MakeOffer(const std::string& id, absl::Time expires);
+
+// Seen by everybody while it is posted and not expired, its note by ann alone.
+test::Notice MakeNotice(const std::string& id, bool posted, absl::Time expires);
 
 inline constexpr auto kCreated = transparency::journal::v1::Change::CREATED;
 inline constexpr auto kUpdated = transparency::journal::v1::Change::UPDATED;

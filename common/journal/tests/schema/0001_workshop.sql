@@ -56,3 +56,10 @@ CREATE TABLE offers (
   CONSTRAINT offers_pkey PRIMARY KEY (name),
   CONSTRAINT offers_no_jinx CHECK (name <> 'offers/jinx' OR state <> 'EXPIRED')
 );
+
+CREATE TABLE notices (
+  name text NOT NULL,
+  body bytea NOT NULL,
+  revision bigint NOT NULL,
+  CONSTRAINT notices_pkey PRIMARY KEY (name)
+);

@@ -1,0 +1,69 @@
+#include "common/changes/change_form.h"
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "common/status/status.h"
+#include "google/protobuf/util/time_util.h"
+#include "transparency/type/v1/annotations.pb.h"
+
+namespace transparency::changes {
+
+absl::StatusOr<Audiences> Audiences::Of(
+    const google::protobuf::Descriptor& type) {
+  Audiences audiences;
+  for (int i = 0; i < type.field_count(); ++i) {
+    const auto* field = type.field(i);
+    const std::string& audience =
+        field->options().GetExtension(type::v1::audience);
+    if (audience.empty()) continue;
+    auto predicate = resource::Predicate::Compile(audience, type);
+    if (!predicate.ok()) return predicate.status();
+    audiences.fields_.emplace_back(field, *std::move(predicate));
+  }
+  return audiences;
+}
+
+void Audiences::Clear(const resource::Caller& caller,
+                      google::protobuf::Message* message) const {
+  // All audiences see the full message.
+  std::vector<const google::protobuf::FieldDescriptor*> hidden;
+  for (const auto& [field, audience] : fields_) {
+    if (!audience->Matches(*message, caller)) hidden.push_back(field);
+  }
+  for (const auto* field : hidden) {
+    message->GetReflection()->ClearField(message, field);
+  }
+}
+
+absl::Status Audiences::Check(const resource::Caller& caller,
+                              const google::protobuf::Message& request) const {
+  for (const auto& [field, audience] : fields_) {
+    if (request.GetReflection()->HasField(request, field) &&
+        !audience->Matches(request, caller)) {
+      return status::InvalidField(field->name(), "is no field of this request");
+    }
+  }
+  return absl::OkStatus();
+}
+
+journal::v1::Change ToChange(const journal::Entry& entry) {
+  journal::v1::Change change;
+  change.set_revision(entry.revision);
+  change.set_name(entry.name);
+  change.set_kind(entry.kind);
+  change.set_step(entry.step);
+  *change.mutable_record_time() =
+      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
+          absl::ToUnixMicros(entry.record_time));
+  change.set_digest(absl::BytesToHexString(entry.digest));
+  if (entry.public_digest.has_value()) {
+    change.set_public_digest(absl::BytesToHexString(*entry.public_digest));
+  }
+  change.set_actor(entry.actor);
+  change.set_reason(entry.reason);
+  return change;
+}
+
+}  // namespace transparency::changes

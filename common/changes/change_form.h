@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/journal/entry.h"
+#include "common/resource/caller.h"
+#include "common/resource/predicate.h"
+#include "google/protobuf/message.h"
+#include "transparency/journal/v1/change.pb.h"
+
+namespace transparency::changes {
+
+// Which fields of a message that is no resource its callers know: the
+// `audience` of its own fields, compiled once. Immutable, thread-safe.
+class Audiences {
+ public:
+  // An audience that cannot be read is a defect of the contract.
+  static absl::StatusOr<Audiences> Of(const google::protobuf::Descriptor& type);
+
+  // Clears what the caller does not see.
+  void Clear(const resource::Caller& caller,
+             google::protobuf::Message* message) const;
+  // INVALID_ARGUMENT over the first field that is set and that the caller does
+  // not know.
+  absl::Status Check(const resource::Caller& caller,
+                     const google::protobuf::Message& request) const;
+
+ private:
+  std::vector<std::pair<const google::protobuf::FieldDescriptor*,
+                        std::shared_ptr<const resource::Predicate>>>
+      fields_;
+};
+
+// An entry as the contract shows it, to somebody who sees all of it.
+journal::v1::Change ToChange(const journal::Entry& entry);
+
+}  // namespace transparency::changes

@@ -1,0 +1,149 @@
+#include "common/changes/journal_reader.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/status/status.h"
+#include "spdlog/spdlog.h"
+
+namespace transparency::changes {
+namespace {
+
+absl::Status Unreachable() {
+  return status::RetryLater(
+      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
+      "The journal cannot be read at the moment.", absl::Seconds(1));
+}
+
+absl::Status Draining() {
+  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
+                            "This replica is shutting down.",
+                            absl::Milliseconds(100));
+}
+
+absl::Status Overloaded() {
+  return status::RetryLater(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                            "Too many reads of the journal wait already.",
+                            absl::Milliseconds(500));
+}
+
+absl::Status DeadlinePassed() {
+  return status::Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+                        "The call's time ran out before the journal was read.");
+}
+
+absl::Status Cancelled() {
+  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
+                        "The caller went away.");
+}
+
+}  // namespace
+
+absl::Status ReadFailure(const absl::Status& status) {
+  if (!status::Reason(status).empty()) return status;
+  spdlog::warn("journal reader: {}", std::string(status.message()));
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kAborted:
+      return Unreachable();
+    case absl::StatusCode::kDeadlineExceeded:
+      return DeadlinePassed();
+    default:
+      return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
+                            "The journal could not be read. The failure is "
+                            "logged.");
+  }
+}
+
+JournalReader::JournalReader(JournalReaderOptions options,
+                             prometheus::Registry* registry)
+    : options_(std::move(options)),
+      length_(prometheus::BuildGauge()
+                  .Name("journal_read_queue_length")
+                  .Help("Reads of the journal that wait for a session")
+                  .Register(*registry)
+                  .Add({})) {}
+
+JournalReader::~JournalReader() { Stop(); }
+
+void JournalReader::Start() {
+  for (int i = 0; i < options_.sessions; ++i) {
+    threads_.emplace_back([this] { Work(); });
+  }
+}
+
+void JournalReader::Stop() {
+  std::deque<Job> left;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    left.swap(calls_);
+    for (Job& job : streams_) left.push_back(std::move(job));
+    streams_.clear();
+  }
+  for (const Job& job : left) job.run(Draining());
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void JournalReader::Submit(Job job) {
+  absl::Status refusal;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) {
+      refusal = Draining();
+    } else if (job.of_stream) {
+      streams_.push_back(std::move(job));
+    } else if (calls_.size() >= options_.queue) {
+      refusal = Overloaded();
+    } else {
+      calls_.push_back(std::move(job));
+    }
+    length_.Set(static_cast<double>(calls_.size() + streams_.size()));
+  }
+  if (!refusal.ok()) job.run(refusal);
+}
+
+bool JournalReader::Take(Job* job) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(this, &JournalReader::HasWork));
+  if (stopping_) return false;
+  streams_turn_ = !streams_turn_;
+  const bool of_stream = calls_.empty() || (streams_turn_ && !streams_.empty());
+  std::deque<Job>& queue = of_stream ? streams_ : calls_;
+  *job = std::move(queue.front());
+  queue.pop_front();
+  length_.Set(static_cast<double>(calls_.size() + streams_.size()));
+  return true;
+}
+
+void JournalReader::Work() {
+  std::unique_ptr<postgres::Session> session;
+  Job job;
+  while (Take(&job)) {
+    Run(job, &session);
+    job = Job();  // lets go of what waits for it
+  }
+}
+
+void JournalReader::Run(const Job& job,
+                        std::unique_ptr<postgres::Session>* session) {
+  if (absl::Now() >= job.deadline) return job.run(DeadlinePassed());
+  if (job.abandoned && job.abandoned()) return job.run(Cancelled());
+  if (*session == nullptr || !(*session)->usable()) {
+    session->reset();
+    postgres::SessionOptions options;
+    options.conninfo = options_.conninfo;
+    options.application_name = "transparency journal reader";
+    auto connected = postgres::Session::Connect(options);
+    if (!connected.ok()) {
+      spdlog::warn("journal reader: {}",
+                   std::string(connected.status().message()));
+      return job.run(Unreachable());
+    }
+    *session = *std::move(connected);
+  }
+  job.run(session->get());
+}
+
+}  // namespace transparency::changes

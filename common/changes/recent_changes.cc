@@ -1,0 +1,105 @@
+#include "common/changes/recent_changes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/changes/watch_event.h"
+
+namespace transparency::changes {
+
+using journal::v1::Change;
+using resource::Item;
+using resource::ItemPtr;
+
+namespace {
+
+// What an erasure leaves of a resource.
+ItemPtr Erased(const Item& before, const journal::Entry& entry) {
+  Item::Stored stored;
+  stored.message = before.WithoutPersonal();
+  stored.revision = entry.revision;
+  stored.recorded_in_effect = true;
+  return Item::Make(before.kind(), std::move(stored), entry.record_time);
+}
+
+size_t BytesOf(const RecentChange& change) {
+  return change.after == nullptr ? 0 : change.after->bytes().size();
+}
+
+}  // namespace
+
+void RecentChanges::Load(const resource::Snapshot& snapshot) {
+  std::vector<ItemPtr> items;
+  for (const auto& kind : snapshot.catalogue().kinds()) {
+    snapshot.Scan(*kind, "", [&](const Item& item) {
+      items.push_back(snapshot.Share(item.name()));
+      return true;
+    });
+  }
+  std::sort(items.begin(), items.end(), ByName());
+  owner_ = resource::NextOwner();
+  present_.Assign(std::move(items), owner_);
+  entries_.clear();
+  bytes_ = 0;
+  head_ = first_ = snapshot.revision();
+  head_token_ =
+      head_ < 0 ? kBeginning : journal::Store::RevisionToken(snapshot);
+}
+
+void RecentChanges::Correct(ItemPtr item) {
+  present_.Put(std::move(item), owner_);
+}
+
+void RecentChanges::Append(const journal::Store::Mark& mark) {
+  const journal::Entry& entry = mark.applied->entry;
+  auto change = std::make_unique<RecentChange>();
+  change->revision = mark.revision;
+  change->token = journal::Store::RevisionToken(mark.revision, mark.digest);
+  change->record_time = entry.record_time;
+  change->after = mark.applied->item;
+  const ItemPtr* before = present_.Find(absl::string_view(entry.name));
+  if (before != nullptr) change->before = *before;
+  if (change->after == nullptr && change->before != nullptr &&
+      entry.kind == Change::ERASED) {
+    change->after = Erased(*change->before, entry);
+  }
+  if (change->after != nullptr) {
+    present_.Put(change->after, owner_);
+  }
+  head_ = mark.revision;
+  head_token_ = change->token;
+  bytes_ += BytesOf(*change);
+  entries_.push_back(std::move(change));
+  Trim();
+}
+
+void RecentChanges::Trim() {
+  while (entries_.size() > limits_.entries ||
+         (bytes_ > limits_.bytes && entries_.size() > 1)) {
+    bytes_ -= BytesOf(*entries_.front());
+    entries_.pop_front();
+    ++first_;
+  }
+  if (entries_.size() > limits_.with_events) {
+    entries_[entries_.size() - limits_.with_events - 1]->events.clear();
+  }
+}
+
+std::shared_ptr<const std::string> RecentChanges::EventAt(
+    int64_t revision, const std::string& fingerprint,
+    const resource::Caller& caller) {
+  RecentChange& change = *entries_[static_cast<size_t>(revision - first_ - 1)];
+  const auto make = [&] {
+    return std::make_shared<const std::string>(
+        EventOf({change.before.get(), change.after.get()}, caller, change.token,
+                change.record_time));
+  };
+  const bool keep =
+      revision > head_ - static_cast<int64_t>(limits_.with_events);
+  if (!keep) return make();
+  auto& event = change.events[fingerprint];
+  if (event == nullptr) event = make();
+  return event;
+}
+
+}  // namespace transparency::changes

@@ -1,0 +1,209 @@
+#include <string>
+#include <vector>
+
+#include "common/changes/tests/changes_desk.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace transparency::changes {
+namespace {
+
+using journal::kStart;
+using journal::MakeNotice;
+using journal::MakePerson;
+using journal::MakeWidget;
+using journal::test::Person;
+using journal::test::Widget;
+using testing::ElementsAre;
+
+class ReadsTest : public ChangesTest {
+ protected:
+  ReadsTest() : desk_(NewDesk()) {}
+
+  void Put(const google::protobuf::Message& resource,
+           journal::ChangeKind kind = kCreated) {
+    auto put = desk_.replica().Put(resource, kind);
+    ASSERT_TRUE(put.ok()) << put.status();
+  }
+  // "1 UPDATED widgets/a".
+  std::vector<std::string> Listed(const resource::Caller& caller,
+                                  const ListChangesRequest& request = {}) {
+    std::vector<std::string> listed;
+    for (const Change& change : desk_.ListAll(caller, request)) {
+      listed.push_back(absl::StrCat(change.revision(), " ",
+                                    Change::Kind_Name(change.kind()), " ",
+                                    change.name()));
+    }
+    return listed;
+  }
+  template <class Request, class Method>
+  std::string Refused(const resource::Caller& caller, const Request& request,
+                      Method method) {
+    auto answer = (desk_.*method)(caller, request);
+    EXPECT_FALSE(answer.ok());
+    google::rpc::BadRequest bad;
+    status::FindDetail(answer.status(), &bad);
+    return absl::StrCat(absl::StatusCodeToString(answer.status().code()), " ",
+                        bad.field_violations_size() > 0
+                            ? bad.field_violations(0).field()
+                            : status::Reason(answer.status()));
+  }
+
+  Desk& desk_;
+};
+
+TEST_F(ReadsTest, ListsTheNewestFirst) {
+  Put(MakeWidget("a", "1"));
+  Put(MakeWidget("a", "2"), kUpdated);
+  Put(MakeWidget("b", "3"));
+  EXPECT_THAT(Listed(kPublic),
+              ElementsAre("2 CREATED widgets/b", "1 UPDATED widgets/a",
+                          "0 CREATED widgets/a"));
+  ListChangesRequest request;
+  request.set_order_by(" revision ");
+  request.set_name("widgets/a");
+  EXPECT_THAT(Listed(kPublic, request),
+              ElementsAre("0 CREATED widgets/a", "1 UPDATED widgets/a"));
+}
+
+TEST_F(ReadsTest, ActorAndReasonAreStaffs) {
+  auto done =
+      desk_.replica().Do(TestReplica::Call([](journal::Decision& decision) {
+        auto put = decision.Put(MakeWidget("a", "1"), kCreated, "", "because");
+        return absl::StatusOr<std::string>(std::string());
+      }));
+  ASSERT_TRUE(done.ok());
+  const Change to_staff = desk_.ListAll(kStaff, {}).at(0);
+  const Change to_public = desk_.ListAll(kPublic, {}).at(0);
+  EXPECT_EQ(to_staff.actor(), "tester");
+  EXPECT_EQ(to_staff.reason(), "because");
+  EXPECT_EQ(to_staff.step(), "Change");
+  EXPECT_EQ(to_staff.digest().size(), 64u);
+  EXPECT_EQ(to_staff.public_digest().size(), 64u);
+  Change less = to_staff;
+  less.clear_actor();
+  less.clear_reason();
+  EXPECT_EQ(to_public.SerializeAsString(), less.SerializeAsString());
+  ListChangesRequest request;
+  request.set_actor("tester");
+  EXPECT_EQ(Listed(kStaff, request).size(), 1u);
+  EXPECT_EQ(Refused(kPublic, request, &Desk::List), "INVALID_ARGUMENT actor");
+  request.set_actor("other");
+  EXPECT_THAT(Listed(kStaff, request), testing::IsEmpty());
+}
+
+TEST_F(ReadsTest, WhatIsHiddenLeavesAGap) {
+  Put(MakeWidget("a", "1"));
+  Put(MakePerson("p", "p@example.org"));
+  Put(MakeNotice("n", false, kStart + absl::Hours(1)));
+  Put(MakeNotice("n", true, kStart + absl::Hours(1)), kUpdated);
+  Put(MakeWidget("a", "1"), Change::DELETED);
+  EXPECT_THAT(Listed(kPublic),
+              ElementsAre("4 DELETED widgets/a", "3 UPDATED notices/n",
+                          "0 CREATED widgets/a"));
+  EXPECT_EQ(Listed(kStaff).size(), 5u);
+}
+
+TEST_F(ReadsTest, PagesHoldEachOnce) {
+  for (int i = 0; i < 25; ++i) {
+    Put(MakeWidget(absl::StrCat("w", i), absl::StrCat(i)));
+    Put(MakePerson(absl::StrCat("p", i), "x"));
+  }
+  for (const int size : {1, 7, 25, 1000}) {
+    for (const char* order : {"", "revision"}) {
+      ListChangesRequest request;
+      request.set_page_size(size);
+      request.set_order_by(order);
+      EXPECT_EQ(Listed(kPublic, request).size(), 25u) << size;
+    }
+  }
+}
+
+TEST_F(ReadsTest, RefusesWhatCannotBe) {
+  Put(MakeWidget("a", "1"));
+  ListChangesRequest list;
+  list.set_page_size(-1);
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT page_size");
+  list = {};
+  list.set_page_token("nonsense");
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT page_token");
+  list = {};
+  list.set_order_by("name");
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT order_by");
+  list = {};
+  list.set_name("widgets");
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT name");
+  list = {};
+  list.add_types("Widget");
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT types[0]");
+  list = {};
+  list.set_page_size(1);
+  Put(MakeWidget("b", "2"));
+  list.set_page_token(desk_.List(kPublic, list)->next_page_token());
+  EXPECT_TRUE(desk_.List(kPublic, list).ok());
+  EXPECT_EQ(Refused(kAnn, list, &Desk::List), "INVALID_ARGUMENT page_token");
+  list.set_order_by("revision");
+  EXPECT_EQ(Refused(kPublic, list, &Desk::List), "INVALID_ARGUMENT page_token");
+
+  GetResourceAtRequest at;
+  at.set_name("widgets/a");
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At), "INVALID_ARGUMENT recorded_at");
+  at.set_revision(-1);
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At), "INVALID_ARGUMENT revision");
+  at.set_revision(2);
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At),
+            "OUT_OF_RANGE REVISION_ABOVE_HEAD");
+  at.mutable_time()->set_seconds(absl::ToUnixSeconds(kStart) + 1);
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At), "INVALID_ARGUMENT time");
+  at.set_revision(0);
+  at.set_name("widgets/-");
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At), "INVALID_ARGUMENT name");
+  at.set_name("widgets/b");
+  EXPECT_EQ(Refused(kPublic, at, &Desk::At), "NOT_FOUND RESOURCE_NOT_FOUND");
+}
+
+TEST_F(ReadsTest, AnswersAResourceAsItWas) {
+  Put(MakeWidget("a", "1"));
+  desk_.replica().clock().Advance(absl::Seconds(10));
+  Put(MakeWidget("a", "2"), kUpdated);
+  Put(MakeWidget("a", "2"), Change::DELETED);
+  GetResourceAtRequest request;
+  request.set_name("widgets/a");
+  request.set_revision(0);
+  auto first = desk_.At(kPublic, request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  Widget widget;
+  ASSERT_TRUE(first->resource().UnpackTo(&widget));
+  EXPECT_EQ(widget.number(), "1");
+  EXPECT_EQ(widget.secret_note(), "");
+  EXPECT_EQ(first->change().revision(), 0);
+  EXPECT_EQ(first->change().actor(), "");
+  request.mutable_time()->set_seconds(absl::ToUnixSeconds(kStart) + 9);
+  auto by_time = desk_.At(kPublic, request);
+  ASSERT_TRUE(by_time.ok()) << by_time.status();
+  EXPECT_EQ(by_time->SerializeAsString(), first->SerializeAsString());
+  request.set_revision(2);
+  EXPECT_EQ(Refused(kPublic, request, &Desk::At),
+            "NOT_FOUND RESOURCE_NOT_FOUND");
+  auto deleted = desk_.At(kStaff, request);
+  ASSERT_TRUE(deleted.ok()) << deleted.status();
+  ASSERT_TRUE(deleted->resource().UnpackTo(&widget));
+  EXPECT_TRUE(widget.has_delete_time());
+  EXPECT_EQ(deleted->change().actor(), "tester");
+}
+
+TEST_F(ReadsTest, NothingPersonalIsInTheJournal) {
+  Put(MakePerson("p", "p@example.org"));
+  GetResourceAtRequest request;
+  request.set_name("people/p");
+  request.set_revision(0);
+  auto person = desk_.At(kStaff, request);
+  ASSERT_TRUE(person.ok()) << person.status();
+  Person seen;
+  ASSERT_TRUE(person->resource().UnpackTo(&seen));
+  EXPECT_EQ(seen.role(), "guest");
+  EXPECT_EQ(seen.email(), "");
+  EXPECT_EQ(seen.etag(), "");
+}
+
+}  // namespace
+}  // namespace transparency::changes

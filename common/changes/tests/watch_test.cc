@@ -1,0 +1,359 @@
+#include <string>
+#include <vector>
+
+#include "common/changes/tests/changes_desk.h"
+
+namespace transparency::changes {
+namespace {
+
+using journal::kStart;
+using journal::MakeNotice;
+using journal::MakeOffer;
+using journal::MakePerson;
+using journal::MakeWidget;
+using journal::test::Notice;
+using journal::test::Widget;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr auto kDeleted = Change::DELETED;
+constexpr auto kUndeleted = Change::UNDELETED;
+
+class WatchTest : public ChangesTest {
+ protected:
+  static WatchChangesRequest Present() {
+    WatchChangesRequest request;
+    request.set_include_present_state(true);
+    return request;
+  }
+  static WatchChangesRequest After(const std::string& token) {
+    WatchChangesRequest request;
+    request.set_resume_token(token);
+    return request;
+  }
+  static void Put(Desk& desk, const google::protobuf::Message& resource,
+                  journal::ChangeKind kind = kCreated) {
+    auto put = desk.replica().Put(resource, kind);
+    ASSERT_TRUE(put.ok()) << put.status();
+  }
+};
+
+TEST_F(WatchTest, TellsThePresentStateThenWhatHappens) {
+  Desk& desk = NewDesk();
+  Put(desk, MakeWidget("a", "1"));
+  Put(desk, MakeWidget("b", "2"));
+  Put(desk, MakeWidget("b", "2"), kDeleted);
+  Watcher watcher(&desk.hub(), kPublic, Present());
+  ASSERT_TRUE(watcher.UntilBookmark(2));
+  EXPECT_TRUE(watcher.accepted());
+  Widget changed = MakeWidget("a", "3");
+  Put(desk, changed, kUpdated);
+  Put(desk, changed, kDeleted);
+  Put(desk, changed, kUndeleted);
+  Put(desk, MakeWidget("c", "4"));
+  ASSERT_TRUE(watcher.Until([](const auto& e) { return e.size() >= 6; }));
+  const auto events = watcher.events();
+  EXPECT_THAT(
+      Told(events),
+      ElementsAre("ADDED widgets/a", "BOOKMARK", "CHANGED widgets/a",
+                  "REMOVED widgets/a", "ADDED widgets/a", "ADDED widgets/c"));
+  EXPECT_EQ(events[0].resume_token(), "");
+  EXPECT_EQ(events[2].resume_token().substr(0, 2), "3.");
+  EXPECT_EQ(events[2].resource_type(), "journal.test/Widget");
+  Widget seen;
+  ASSERT_TRUE(events[2].resource().UnpackTo(&seen));
+  EXPECT_EQ(seen.number(), "3");
+  EXPECT_EQ(seen.secret_note(), "");
+  EXPECT_EQ(events[2].record_time().seconds(), absl::ToUnixSeconds(kStart));
+  EXPECT_FALSE(events[3].has_resource());
+}
+
+TEST_F(WatchTest, BeginsFromNowOnWithAToken) {
+  Desk& desk = NewDesk();
+  Put(desk, MakeWidget("a", "1"));
+  Watcher watcher(&desk.hub(), kPublic, {});
+  ASSERT_TRUE(watcher.UntilBookmark(0));
+  EXPECT_THAT(Told(watcher.events()), ElementsAre("BOOKMARK"));
+}
+
+TEST_F(WatchTest, AnEmptyJournalHasATokenToo) {
+  Desk& desk = NewDesk();
+  Watcher watcher(&desk.hub(), kPublic, Present());
+  ASSERT_TRUE(watcher.UntilBookmark(-1));
+  const std::string token = watcher.events()[0].resume_token();
+  Put(desk, MakeWidget("a", "1"));
+  Watcher again(&desk.hub(), kPublic, After(token));
+  ASSERT_TRUE(again.UntilBookmark(0));
+  EXPECT_THAT(Told(again.events()), ElementsAre("ADDED widgets/a", "BOOKMARK"));
+}
+
+TEST_F(WatchTest, TellsNobodyOfWhatIsHiddenFromHim) {
+  Desk& desk = NewDesk();
+  Watcher everybody(&desk.hub(), kPublic, {});
+  Watcher staff(&desk.hub(), kStaff, {});
+  Watcher ann(&desk.hub(), kAnn, {});
+  for (Watcher* watcher : {&everybody, &staff, &ann}) {
+    ASSERT_TRUE(watcher->UntilBookmark(-1));
+  }
+  const absl::Time later = kStart + absl::Hours(1);
+  Put(desk, MakePerson("p", "p@example.org"));
+  Put(desk, MakeNotice("n", false, later));
+  Put(desk, MakeNotice("n", true, later), kUpdated);
+  Put(desk, MakeNotice("n", false, later), kUpdated);
+  Put(desk, MakeWidget("end", "1"));
+  const auto ended = [](const auto& events) {
+    return events.back().name() == "widgets/end";
+  };
+  for (Watcher* watcher : {&everybody, &staff, &ann}) {
+    ASSERT_TRUE(watcher->Until(ended));
+  }
+  EXPECT_THAT(Told(everybody.events()),
+              ElementsAre("BOOKMARK", "ADDED notices/n", "REMOVED notices/n",
+                          "ADDED widgets/end"));
+  EXPECT_THAT(Told(staff.events()),
+              ElementsAre("BOOKMARK", "ADDED people/p", "ADDED notices/n",
+                          "CHANGED notices/n", "CHANGED notices/n",
+                          "ADDED widgets/end"));
+  Notice to_everybody, to_ann;
+  ASSERT_TRUE(everybody.events()[1].resource().UnpackTo(&to_everybody));
+  ASSERT_TRUE(ann.events()[1].resource().UnpackTo(&to_ann));
+  EXPECT_EQ(to_everybody.note(), "");
+  EXPECT_EQ(to_ann.note(), "for ann alone");
+  EXPECT_EQ(to_everybody.etag(), to_ann.etag());
+}
+
+TEST_F(WatchTest, TheClockRemoves) {
+  Desk& desk = NewDesk();
+  Put(desk, MakeNotice("n", true, kStart + absl::Hours(1)));
+  Watcher watcher(&desk.hub(), kPublic, Present());
+  ASSERT_TRUE(watcher.UntilBookmark(0));
+  desk.replica().clock().Advance(absl::Hours(2));
+  ASSERT_TRUE(watcher.Until([](const auto& e) { return e.size() >= 3; }));
+  EXPECT_THAT(Told(watcher.events()),
+              ElementsAre("ADDED notices/n", "BOOKMARK", "REMOVED notices/n"));
+}
+
+TEST_F(WatchTest, WhatTheClockChangedBeforeALoadIsToldWhenItIsRecorded) {
+  std::string token;
+  {
+    Desk& desk = NewDesk();
+    Put(desk, MakeNotice("n", true, kStart + absl::Hours(1)));
+    Watcher watcher(&desk.hub(), kPublic, {});
+    ASSERT_TRUE(watcher.UntilBookmark(0));
+    token = watcher.events()[0].resume_token();
+    desks_.clear();
+  }
+  // Its writer cannot write the change of the clock meanwhile.
+  auto session = database_.Connect();
+  ASSERT_TRUE(session
+                  ->Execute("SET idle_in_transaction_session_timeout = 0;"
+                            "BEGIN; SELECT pg_advisory_xact_lock(7301550442)",
+                            absl::Now() + absl::Minutes(1))
+                  .ok());
+  Desk desk(database_.conninfo(), {}, kStart + absl::Hours(2));
+  Watcher present(&desk.hub(), kPublic, Present());
+  Watcher resumed(&desk.hub(), kPublic, After(token));
+  ASSERT_TRUE(present.UntilBookmark(0));
+  ASSERT_TRUE(resumed.UntilBookmark(0));
+  session->Rollback(absl::Now() + absl::Minutes(1));
+  ASSERT_TRUE(present.Until([](const auto& e) { return e.size() >= 3; }));
+  ASSERT_TRUE(resumed.Until([](const auto& e) { return e.size() >= 2; }));
+  EXPECT_THAT(Told(present.events()),
+              ElementsAre("ADDED notices/n", "BOOKMARK", "REMOVED notices/n"));
+  EXPECT_THAT(Told(resumed.events()),
+              ElementsAre("BOOKMARK", "REMOVED notices/n"));
+}
+
+TEST_F(WatchTest, NarrowsByTypeAndName) {
+  Desk& desk = NewDesk();
+  WatchChangesRequest offers, parts, one;
+  offers.add_types("journal.test/Offer");
+  parts.set_name("widgets/-/parts/-");
+  one.set_name("widgets/b");
+  Watcher of_type(&desk.hub(), kPublic, offers);
+  Watcher of_pattern(&desk.hub(), kPublic, parts);
+  Watcher of_name(&desk.hub(), kPublic, one);
+  for (Watcher* w : {&of_type, &of_pattern, &of_name}) {
+    ASSERT_TRUE(w->UntilBookmark(-1));
+  }
+  Put(desk, MakeWidget("a", "1"));
+  Put(desk, MakeWidget("b", "2"));
+  journal::test::Part part;
+  part.set_name("widgets/a/parts/p");
+  Put(desk, part);
+  Put(desk, MakeOffer("o", kStart + absl::Hours(1)));
+  for (Watcher* w : {&of_type, &of_pattern, &of_name}) {
+    ASSERT_TRUE(w->Until([](const auto& e) { return e.size() >= 2; }));
+  }
+  EXPECT_THAT(Told(of_type.events()),
+              ElementsAre("BOOKMARK", "ADDED offers/o"));
+  EXPECT_THAT(Told(of_pattern.events()),
+              ElementsAre("BOOKMARK", "ADDED widgets/a/parts/p"));
+  EXPECT_THAT(Told(of_name.events()),
+              ElementsAre("BOOKMARK", "ADDED widgets/b"));
+}
+
+TEST_F(WatchTest, ResumesOnAnotherReplicaBeforeWhatItHasInMemory) {
+  Desk& one = NewDesk();
+  Put(one, MakeWidget("a", "1"));
+  Watcher first(&one.hub(), kPublic, {});
+  ASSERT_TRUE(first.UntilBookmark(0));
+  const std::string token = first.events()[0].resume_token();
+  for (int i = 0; i < 250; ++i) {
+    const std::string id = absl::StrCat("w", i);
+    Put(one, MakeWidget(id, id));
+  }
+  Put(one, MakeWidget("a", "1"), kDeleted);
+  Desk& two = NewDesk();
+  Watcher again(&two.hub(), kPublic, After(token));
+  ASSERT_TRUE(again.UntilBookmark(251));
+  const auto told = Told(again.events());
+  ASSERT_EQ(told.size(), 252u);
+  EXPECT_EQ(told[0], "ADDED widgets/w0");
+  EXPECT_EQ(told[249], "ADDED widgets/w249");
+  EXPECT_EQ(told[250], "REMOVED widgets/a");
+  EXPECT_EQ(told[251], "BOOKMARK");
+}
+
+TEST_F(WatchTest, AnErasureIsToldAlsoToWhomItReachesLate) {
+  Desk& one = NewDesk();
+  Put(one, MakePerson("p", "p@example.org"));
+  Watcher watcher(&one.hub(), kStaff, Present());
+  ASSERT_TRUE(watcher.UntilBookmark(0));
+  auto erased =
+      one.replica().Do(TestReplica::Call([](journal::Decision& decision) {
+        EXPECT_TRUE(decision.ErasePersonal("people/p", "asked for").ok());
+        return absl::StatusOr<std::string>("");
+      }));
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  ASSERT_TRUE(watcher.Until([](const auto& e) { return e.size() >= 3; }));
+  const auto events = watcher.events();
+  journal::test::Person before, after, late;
+  ASSERT_TRUE(events[0].resource().UnpackTo(&before));
+  ASSERT_TRUE(events[2].resource().UnpackTo(&after));
+  EXPECT_EQ(before.email(), "p@example.org");
+  EXPECT_EQ(after.email(), "");
+  Desk& two = NewDesk();
+  Watcher again(&two.hub(), kStaff, After(events[1].resume_token()));
+  ASSERT_TRUE(again.UntilBookmark(1));
+  EXPECT_THAT(Told(again.events()),
+              ElementsAre("CHANGED people/p", "BOOKMARK"));
+  ASSERT_TRUE(again.events()[0].resource().UnpackTo(&late));
+  EXPECT_EQ(late.SerializeAsString(), after.SerializeAsString());
+}
+
+TEST_F(WatchTest, SendsBookmarksWhenNothingElseHappens) {
+  Desk& desk = NewDesk();
+  WatchChangesRequest request;
+  request.mutable_heartbeat_interval()->set_seconds(1);
+  Watcher watcher(&desk.hub(), kPublic, request);
+  ASSERT_TRUE(watcher.Until([](const auto& e) { return e.size() >= 3; }));
+  EXPECT_THAT(Told(watcher.events()),
+              ElementsAre("BOOKMARK", "BOOKMARK", "BOOKMARK"));
+}
+
+TEST_F(WatchTest, RefusesWhatCannotBe) {
+  Desk& desk = NewDesk();
+  Put(desk, MakeWidget("a", "1"));
+  const auto refused =
+      [&](const std::function<void(WatchChangesRequest*)>& set) {
+        WatchChangesRequest request;
+        set(&request);
+        Watcher watcher(&desk.hub(), kPublic, request);
+        const absl::Status status = watcher.End();
+        EXPECT_FALSE(watcher.accepted());
+        return absl::StrCat(absl::StatusCodeToString(status.code()), " ",
+                            status::Reason(status));
+      };
+  const std::string bad = "INVALID_ARGUMENT INVALID_FIELDS";
+  EXPECT_EQ(refused([](auto* r) { r->add_types("journal.test/None"); }), bad);
+  EXPECT_EQ(refused([](auto* r) { r->set_name("nothings/x"); }), bad);
+  EXPECT_EQ(refused([](auto* r) { r->set_name("widgets/X"); }), bad);
+  EXPECT_EQ(refused([](auto* r) { r->set_resume_token("x"); }), bad);
+  EXPECT_EQ(refused([](auto* r) { r->set_resume_token("0.9"); }), bad);
+  EXPECT_EQ(refused([](auto* r) {
+              r->set_resume_token("0.00000000");
+              r->set_include_present_state(true);
+            }),
+            bad);
+  EXPECT_EQ(refused([](auto* r) {
+              r->mutable_heartbeat_interval()->set_seconds(61);
+            }),
+            bad);
+  EXPECT_EQ(
+      refused([](auto* r) { r->mutable_heartbeat_interval()->set_nanos(999); }),
+      bad);
+  EXPECT_EQ(refused([](auto* r) { r->set_resume_token("0.00000000"); }),
+            "FAILED_PRECONDITION HISTORY_CHANGED");
+  EXPECT_EQ(refused([](auto* r) { r->set_resume_token("7.00000000"); }),
+            "OUT_OF_RANGE REVISION_ABOVE_HEAD");
+}
+
+TEST_F(WatchTest, CutsOffWhoTakesNothing) {
+  WatchOptions options;
+  options.kept.entries = 8;
+  Desk& desk = NewDesk(options);
+  Watcher slow(&desk.hub(), kPublic, {});
+  Watcher quick(&desk.hub(), kPublic, {});
+  ASSERT_TRUE(slow.UntilBookmark(-1));
+  slow.TakeNothing(true);
+  for (int i = 0; i < 30; ++i) {
+    const std::string id = absl::StrCat("w", i);
+    Put(desk, MakeWidget(id, id));
+    ASSERT_TRUE(quick.Until([&](const auto& events) {
+      return events.back().name() == "widgets/" + id;
+    }));
+  }
+  const absl::Status status = slow.End();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status::Reason(status), "WATCH_TOO_SLOW");
+  EXPECT_FALSE(quick.ended());
+  // Nothing is lost to it.
+  Watcher again(&desk.hub(), kPublic,
+                After(slow.events().back().resume_token()));
+  ASSERT_TRUE(again.UntilBookmark(29));
+  EXPECT_EQ(again.events().size() + slow.events().size(), 32u);
+}
+
+TEST_F(WatchTest, LetsInAsManyAsItMay) {
+  WatchOptions options;
+  options.watches = 1;
+  Desk& desk = NewDesk(options);
+  auto first =
+      std::make_unique<Watcher>(&desk.hub(), kPublic, WatchChangesRequest());
+  ASSERT_TRUE(first->UntilBookmark(-1));
+  Watcher second(&desk.hub(), kPublic, {});
+  EXPECT_EQ(status::Reason(second.End()), "OVERLOADED");
+  first.reset();
+  EXPECT_TRUE(TestReplica::Eventually([&] {
+    Watcher third(&desk.hub(), kPublic, {});
+    return third.Until([](const auto& e) { return !e.empty(); }) &&
+           !third.ended();
+  }));
+}
+
+TEST_F(WatchTest, EndsWithTheHistory) {
+  Desk& desk = NewDesk();
+  Put(desk, MakeWidget("a", "1"));
+  Put(desk, MakeWidget("b", "2"));
+  Watcher watcher(&desk.hub(), kPublic, {});
+  ASSERT_TRUE(watcher.UntilBookmark(1));
+  auto session = database_.Connect();
+  ASSERT_TRUE(session
+                  ->Execute("ALTER TABLE journal DISABLE TRIGGER ALL;"
+                            "DELETE FROM widgets WHERE name = 'widgets/b';"
+                            "DELETE FROM journal WHERE revision = 1;"
+                            "ALTER TABLE journal ENABLE TRIGGER ALL",
+                            absl::Now() + absl::Minutes(1))
+                  .ok());
+  EXPECT_EQ(status::Reason(watcher.End()), "HISTORY_CHANGED");
+  ASSERT_TRUE(TestReplica::Eventually(
+      [&] { return desk.replica().store().Fresh().ok(); }));
+  Put(desk, MakeWidget("c", "3"));
+  Watcher again(&desk.hub(), kPublic,
+                After(watcher.events().back().resume_token()));
+  EXPECT_EQ(status::Reason(again.End()), "HISTORY_CHANGED");
+}
+
+}  // namespace
+}  // namespace transparency::changes

@@ -1,0 +1,83 @@
+#include "common/changes/watch_event.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/resource/form.h"
+#include "google/protobuf/util/time_util.h"
+#include "transparency/journal/v1/journal.pb.h"
+
+namespace transparency::changes {
+namespace {
+
+using journal::v1::WatchChangesResponse;
+using resource::Form;
+using resource::Item;
+
+constexpr char kTypeUrlPrefix[] = "type.googleapis.com/";
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
+      absl::ToUnixMicros(time));
+}
+
+bool Exists(const Item* item, const Form& form) {
+  return item != nullptr && !item->deleted() && form.Sees(*item);
+}
+
+void SetResource(const Item& item, const Form& form,
+                 WatchChangesResponse* event) {
+  std::string scratch;
+  event->mutable_resource()->set_type_url(
+      absl::StrCat(kTypeUrlPrefix, item.kind().descriptor->full_name()));
+  event->mutable_resource()->set_value(form.Bytes(item, &scratch));
+}
+
+}  // namespace
+
+std::string EventOf(const Difference& difference,
+                    const resource::Caller& caller, absl::string_view token,
+                    absl::Time record_time) {
+  const Item& after = *difference.after;
+  const Form form(after.kind(), caller);
+  const bool was = Exists(difference.before, form);
+  const bool is = Exists(&after, form);
+  if (!was && !is) return "";
+  WatchChangesResponse event;
+  if (was && is) {
+    std::string one, two;
+    if (!difference.surely &&
+        form.Bytes(*difference.before, &one) == form.Bytes(after, &two)) {
+      return "";
+    }
+    event.set_type(WatchChangesResponse::CHANGED);
+  } else {
+    event.set_type(is ? WatchChangesResponse::ADDED
+                      : WatchChangesResponse::REMOVED);
+  }
+  event.set_name(after.name());
+  event.set_resource_type(after.kind().type);
+  if (is) SetResource(after, form, &event);
+  event.set_resume_token(std::string(token));
+  *event.mutable_record_time() = ToProto(record_time);
+  return event.SerializeAsString();
+}
+
+std::string PresentOf(const Item& item, const resource::Caller& caller) {
+  const Form form(item.kind(), caller);
+  if (!Exists(&item, form)) return "";
+  WatchChangesResponse event;
+  event.set_type(WatchChangesResponse::ADDED);
+  event.set_name(item.name());
+  event.set_resource_type(item.kind().type);
+  SetResource(item, form, &event);
+  return event.SerializeAsString();
+}
+
+std::string Bookmark(absl::string_view token, absl::Time now) {
+  WatchChangesResponse event;
+  event.set_type(WatchChangesResponse::BOOKMARK);
+  event.set_resume_token(std::string(token));
+  *event.mutable_record_time() = ToProto(now);
+  return event.SerializeAsString();
+}
+
+}  // namespace transparency::changes
