@@ -3,9 +3,7 @@
 import contextlib
 import datetime
 import json
-import queue
 import signal
-import threading
 
 import grpc
 import pytest
@@ -14,6 +12,7 @@ import centre_town
 from clients import Refused, bearer, channel
 from suite import Http, psql, server_conninfo, wait_until
 from test_streams import Events, curl
+from watch import PATIENCE, Event, Watch
 
 from transparency.centre.v1 import centre_service_pb2, centre_service_pb2_grpc  # pylint: disable=import-error
 from transparency.centre.v1 import journal_service_pb2_grpc as centre_journal  # pylint: disable=import-error
@@ -22,61 +21,6 @@ from transparency.journal.v1 import change_pb2, journal_pb2  # pylint: disable=i
 from transparency.standards.v1 import journal_service_pb2_grpc as standards_journal  # pylint: disable=import-error
 from transparency.standards.v1 import organization_pb2 as pb, publication_pb2  # pylint: disable=import-error
 from transparency.standards.v1 import standards_service_pb2_grpc as standards_rpc  # pylint: disable=import-error
-
-PATIENCE = 60
-Event = journal_pb2.WatchChangesResponse
-
-
-class Watch:
-    """A WatchChanges by grpcio, read by a thread of its own."""
-
-    def __init__(self, stub, token=None, **fields):
-        self.call = stub.WatchChanges(journal_pb2.WatchChangesRequest(**fields), metadata=bearer(token), timeout=300)
-        self.events, self.error, self.last = queue.Queue(), None, ""
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        try:
-            for event in self.call:
-                self.events.put(event)
-        except grpc.RpcError as error:
-            self.error = error
-        self.events.put(None)
-
-    def next(self):
-        """The next event; None at the end."""
-        event = self.events.get(timeout=PATIENCE)
-        if event is not None and event.resume_token:
-            self.last = event.resume_token
-        return event
-
-    def change(self):
-        """(type, name) of the next that is no BOOKMARK."""
-        while True:
-            event = self.next()
-            assert event is not None, self.error
-            if event.type != Event.BOOKMARK:
-                return Event.Type.Name(event.type), event.name
-
-    def until_bookmark(self):
-        """(type, name) of all up to the next BOOKMARK."""
-        told = []
-        while True:
-            event = self.next()
-            assert event is not None, self.error
-            if event.type == Event.BOOKMARK:
-                return told
-            told.append((Event.Type.Name(event.type), event.name))
-
-    def end(self):
-        """The error that it ends with."""
-        while self.next() is not None:
-            pass
-        return self.error
-
-    def close(self):
-        self.call.cancel()
-
 
 class Standards:
     """A replica of standards-service and what tests call there."""

@@ -1,5 +1,6 @@
 """What the public may not see is in no answer to it: rows and fields, over gRPC and JSON."""
 
+import contextlib
 import datetime
 import json
 
@@ -11,8 +12,13 @@ import contract
 from clients import bearer, channel
 from raw_grpc import RawClient
 from suite import Http
+from watch import BEGINNING, Event, Watch
 
 from transparency.centre.v1 import centre_service_pb2_grpc  # pylint: disable=import-error
+from transparency.centre.v1 import journal_service_pb2_grpc as centre_journal  # pylint: disable=import-error
+from transparency.certification.v1 import journal_service_pb2_grpc as certification_journal  # pylint: disable=import-error
+from transparency.journal.v1 import change_pb2, journal_pb2  # pylint: disable=import-error
+from transparency.standards.v1 import journal_service_pb2_grpc as standards_journal  # pylint: disable=import-error
 from transparency.type.v1 import annotations_pb2  # pylint: disable=import-error
 
 # Stands in every hidden resource and in nothing else.
@@ -272,6 +278,66 @@ def test_hidden_field_of_a_step(world):
     for step in steps:
         step.ClearField("successor")
     assert list(public.steps) == steps
+
+
+JOURNALS = {"certification": certification_journal.CertificationJournalServiceStub,
+            "standards": standards_journal.StandardsJournalServiceStub, "centre": centre_journal.CentreJournalServiceStub}
+
+
+def recorded(journal, token):
+    """Every change that the caller is told of."""
+    changes, page = [], ""
+    while True:
+        answer = journal.ListChanges(journal_pb2.ListChangesRequest(page_size=1000, page_token=page),
+                                     metadata=bearer(token), timeout=20)
+        changes += answer.changes
+        page = answer.next_page_token
+        if not page:
+            return changes
+
+
+def opened(service, answer):
+    """The text of what an Any holds."""
+    name = answer.TypeName()
+    resource = next(contract.message_class(kind)() for kind in contract.resources(service).values()
+                    if kind.full_name == name)
+    assert answer.Unpack(resource)
+    return str(resource)
+
+
+@pytest.mark.parametrize("service", JOURNALS)
+def test_the_journal_is_of_the_caller(world, service):
+    """Neither an entry nor an event nor a resource of the past shows what was hidden then."""
+    journal = JOURNALS[service](channel(world.owners[service]))
+    token = outsider(world, service)
+    entries = recorded(journal, world.staff)
+    # They were public from their creation to their deletion.
+    public_once = {change.name for change in entries if change.kind == change_pb2.Change.DELETED}
+    told = recorded(journal, token)
+    assert {change.name for change in entries} & set(world.hidden.values())
+    assert not {change.name for change in told} & set(world.hidden.values())
+    for change in told:
+        assert change.name in public_once or not holds_hidden(str(change)), change
+        assert not change.actor and not change.reason
+    shown_to_staff = 0
+    for change in entries:
+        request = journal_pb2.GetResourceAtRequest(name=change.name, revision=change.revision)
+        shown_to_staff += holds_hidden(opened(service, journal.GetResourceAt(
+            request, metadata=bearer(world.staff), timeout=20).resource))
+        if change.name in public_once:
+            continue
+        try:
+            answer = journal.GetResourceAt(request, metadata=bearer(token), timeout=20)
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.NOT_FOUND, error
+            continue
+        assert not holds_hidden(opened(service, answer.resource)), change
+    assert shown_to_staff >= 1
+    for fields in ({"resume_token": BEGINNING}, {"include_present_state": True}):
+        with contextlib.closing(Watch(journal, token, **fields)) as watch:
+            while (event := watch.next()).type != Event.BOOKMARK:
+                text = event.name + (opened(service, event.resource) if event.HasField("resource") else "")
+                assert event.name in public_once and "resume_token" in fields or not holds_hidden(text), event
 
 
 def test_etag_is_the_same_in_every_form(world):
