@@ -71,8 +71,21 @@ void WriteSubjects(const std::vector<const CertificateSubject*>& subjects,
   certificate->mutable_current_subjects()->Swap(&current);
 }
 
+void MarkCorrected(Certificate* certificate) {
+  for (CertificateStep& step : *certificate->mutable_steps()) {
+    step.clear_corrected();
+  }
+  for (int i = 0; i < certificate->steps_size(); ++i) {
+    const int corrects = certificate->steps(i).corrects();
+    if (corrects > 0 && corrects <= i) {
+      certificate->mutable_steps(corrects - 1)->set_corrected(true);
+    }
+  }
+}
+
 void Write(const Derived& derived, const Timeline& timeline,
            Certificate* certificate) {
+  MarkCorrected(certificate);
   certificate->set_state(derived.state);
   certificate->set_successor(derived.successor);
   certificate->clear_allowed_steps();

@@ -252,6 +252,8 @@ TEST(CorrectCertificate, KeepsBothAndGivesWhatTheCorrectedStepsGive) {
   EXPECT_EQ(corrected.steps(3).kind(), CertificateStep::WITHDRAW);
   EXPECT_EQ(corrected.steps(4).corrects(), 4);
   EXPECT_EQ(corrected.steps(4).correction_reason(), "wrong one");
+  EXPECT_TRUE(corrected.steps(3).corrected());
+  EXPECT_FALSE(corrected.steps(4).corrected());
   // Nor was it suspended.
   ASSERT_EQ(Outcome(registry.Take(Correct, kC,
                                   "reason: 'nor that' corrections {"
@@ -259,6 +261,7 @@ TEST(CorrectCertificate, KeepsBothAndGivesWhatTheCorrectedStepsGive) {
             "OK");
   EXPECT_EQ(registry.State(kC), "ACTIVE");
   EXPECT_EQ(registry.Get(kC).steps(5).kind(), CertificateStep::CORRECT);
+  EXPECT_TRUE(registry.Get(kC).steps(4).corrected());
 }
 
 TEST(CorrectCertificate, RefusesWhatMakesNoSense) {

@@ -32,8 +32,9 @@ class ServiceMethods {
 
   // A row for every standard method that the service descriptor declares:
   // Get, List, Create, Update, Delete, Undelete, BatchGet of a kind of the
-  // catalogue. Fails when such a method's messages lack a field that the AIP
-  // asks for.
+  // catalogue; and SearchResources and ListEvents over all kinds, known by
+  // their request types. Fails when such a method's messages lack a field that
+  // the AIP asks for, or an annotation cannot be.
   absl::Status AddStandard();
 
   // A read on the snapshot. kInline for what looks at few resources (1,000 at
@@ -118,6 +119,8 @@ class ServiceMethods {
                          const resource::Kind& kind);
   absl::Status AddUndelete(const MethodDescriptor& method,
                            const resource::Kind& kind);
+  absl::Status AddSearch(const MethodDescriptor& method);
+  absl::Status AddEvents(const MethodDescriptor& method);
   absl::Status AddOneStandard(const MethodDescriptor& method);
 
   // The one place where a read takes its snapshot.

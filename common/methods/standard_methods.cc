@@ -5,7 +5,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/methods/events.h"
 #include "common/methods/fresh_reads.h"
+#include "common/methods/search.h"
 #include "common/methods/service_methods.h"
 #include "common/methods/standard_delete.h"
 #include "common/methods/standard_read.h"
@@ -16,6 +18,8 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::MethodDescriptor;
+using type::v1::ListEventsRequest;
+using type::v1::SearchResourcesRequest;
 
 absl::Status Lacks(const MethodDescriptor& method, absl::string_view what) {
   return absl::FailedPreconditionError(
@@ -65,6 +69,12 @@ absl::Status ServiceMethods::AddOneStandard(const MethodDescriptor& method) {
       {"Update", &ServiceMethods::AddUpdate},
       {"Delete", &ServiceMethods::AddDelete},
       {"Undelete", &ServiceMethods::AddUndelete}};
+  if (method.input_type() == SearchResourcesRequest::descriptor()) {
+    return AddSearch(method);
+  }
+  if (method.input_type() == ListEventsRequest::descriptor()) {
+    return AddEvents(method);
+  }
   const resource::Kind* kind = catalogue_->ByDescriptor(method.output_type());
   if (kind != nullptr) {
     for (const auto& [verb, add] : kOfOne) {
@@ -81,6 +91,38 @@ absl::Status ServiceMethods::AddOneStandard(const MethodDescriptor& method) {
   const resource::Kind* held = KindHeld(*catalogue_, *method.output_type());
   if (held == nullptr) return absl::OkStatus();  // not of resources
   return list ? AddList(method, *held) : AddBatchGet(method, *held);
+}
+
+absl::Status ServiceMethods::AddSearch(const MethodDescriptor& method) {
+  auto searcher = Searcher::Make(*catalogue_);
+  if (!searcher.ok()) return searcher.status();
+  AddSnapshotRead(method.name(), rpc::Place::kPool,
+                  [searcher = *std::move(searcher)](
+                      const resource::Snapshot& snapshot, const rpc::Call& call,
+                      const Message& request) -> absl::StatusOr<std::string> {
+                    auto page = searcher->Search(
+                        snapshot, call,
+                        static_cast<const SearchResourcesRequest&>(request));
+                    if (!page.ok()) return page.status();
+                    return page->SerializeAsString();
+                  });
+  return absl::OkStatus();
+}
+
+absl::Status ServiceMethods::AddEvents(const MethodDescriptor& method) {
+  auto lister = EventLister::Make(*catalogue_);
+  if (!lister.ok()) return lister.status();
+  AddSnapshotRead(method.name(), rpc::Place::kPool,
+                  [lister = *std::move(lister)](
+                      const resource::Snapshot& snapshot, const rpc::Call& call,
+                      const Message& request) -> absl::StatusOr<std::string> {
+                    auto page = lister->List(
+                        snapshot, call,
+                        static_cast<const ListEventsRequest&>(request));
+                    if (!page.ok()) return page.status();
+                    return page->SerializeAsString();
+                  });
+  return absl::OkStatus();
 }
 
 absl::Status ServiceMethods::AddGet(const MethodDescriptor& method,

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/resource/names.h"
 #include "google/api/resource.pb.h"
 #include "transparency/type/v1/annotations.pb.h"
 
@@ -86,9 +87,16 @@ absl::Status ReadFields(Kind* kind) {
   kind->update_time_field = Timestamp(type, "update_time");
   kind->delete_time_field = Timestamp(type, "delete_time");
   for (int i = 0; i < type->field_count(); ++i) {
-    if (type->field(i)->options().GetExtension(type::v1::personal)) {
-      kind->personal_fields.push_back(type->field(i));
+    const FieldDescriptor* field = type->field(i);
+    if (field->options().GetExtension(type::v1::personal)) {
+      kind->personal_fields.push_back(field);
     }
+    if (!field->options().GetExtension(type::v1::title)) continue;
+    if (kind->title_field != nullptr || field->is_repeated() ||
+        field->type() != FieldDescriptor::TYPE_STRING) {
+      return Defect(type, "has one `title` at most, a text field");
+    }
+    kind->title_field = field;
   }
   return absl::OkStatus();
 }
@@ -140,6 +148,18 @@ absl::Status ReadAudiences(const Descriptor* type,
 }
 
 }  // namespace
+
+std::string Kind::TitleOf(const google::protobuf::Message& resource) const {
+  const auto* reflection = resource.GetReflection();
+  std::string scratch;
+  if (title_field != nullptr) {
+    const std::string& title =
+        reflection->GetStringReference(resource, title_field, &scratch);
+    if (!title.empty()) return title;
+  }
+  return std::string(
+      IdOf(reflection->GetStringReference(resource, name_field, &scratch)));
+}
 
 absl::Status Catalogue::Add(const Descriptor* descriptor, KindRules rules) {
   auto kind = std::make_unique<Kind>();

@@ -122,6 +122,7 @@ struct Kind {
   const google::protobuf::FieldDescriptor* create_time_field = nullptr;
   const google::protobuf::FieldDescriptor* update_time_field = nullptr;
   const google::protobuf::FieldDescriptor* delete_time_field = nullptr;
+  const google::protobuf::FieldDescriptor* title_field = nullptr;
   std::vector<const google::protobuf::FieldDescriptor*> personal_fields;
   std::shared_ptr<const Predicate> visible_when;  // null: everybody
   std::vector<HiddenField> hidden_fields;
@@ -133,6 +134,9 @@ struct Kind {
     return delete_time_field != nullptr &&
            resource.GetReflection()->HasField(resource, delete_time_field);
   }
+  // What people call a resource of this kind: its title, or its last id where
+  // it has none.
+  std::string TitleOf(const google::protobuf::Message& resource) const;
 };
 
 // The kinds of one service. Built at start, immutable after.
