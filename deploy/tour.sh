@@ -20,6 +20,8 @@ tour() {
   example='{"displayName": "Example Organization", "kind": "STANDARDS_BODY"}'
   say "to try, in $root"
   show "$buf $grpc/transparency.gateway.v1.GatewayService/GetOverview"
+  show "curl -s '$http/gateway/v1/search?query=euleros'"
+  show "curl -s '$http/gateway/v1/timeline?fromDate=2019-01-01&untilDate=2019-12-31&pageSize=2'"
   show "$buf -d '{\"page_size\": 1}' $grpc/transparency.certification.v1.CertificationService/ListCertificates"
   show "curl -s '$http/standards/v1/organizations?pageSize=2'"
   show "curl -s '$http/centre/v1/centres/unknown'"

@@ -13,6 +13,8 @@
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "gateway/aggregate/overview.h"
+#include "gateway/aggregate/search.h"
+#include "gateway/aggregate/timeline.h"
 #include "gateway/aggregate/updates.h"
 #include "gateway/http/docs/docs.h"
 #include "gateway/http/route_table.h"
@@ -120,6 +122,8 @@ absl::Status Serve() {
   OwnerInvoker invoker(&owners, *std::move(own_channel));
   rpc::ServiceRows rows = process.methods().Service(kGatewayService);
   AddOverview(&owners, &invoker, &rows);
+  AddSearch(&owners, &invoker, known, &rows);
+  AddTimeline(&owners, &invoker, known, &rows);
   AddUpdates(&owners, &invoker, known, &rows);
   process.methods().PassThrough(PassThrough(&owners));
 

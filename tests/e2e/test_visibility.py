@@ -139,7 +139,8 @@ def reads(world):
             if method.name.startswith("List"):
                 fields = {"parent": wildcard(service, method.name)} if "parent" in method.input_type.fields_by_name else {}
                 yield service, method.name, {**fields, "page_size": 1000}
-                yield service, method.name, {**fields, "filter": f'"{MARK}"'}
+                if "filter" in method.input_type.fields_by_name:
+                    yield service, method.name, {**fields, "filter": f'"{MARK}"'}
                 if "show_deleted" in method.input_type.fields_by_name:
                     yield service, method.name, {**fields, "show_deleted": True, "page_size": 1000}
             elif method.name.startswith("Get") and "name" in method.input_type.fields_by_name:
@@ -154,6 +155,9 @@ def reads(world):
                                    ("document_sha256", DIGEST), ("certificate", world.hidden["Certificate"]),
                                    ("certificate", "certificates/first"), ("certificate_number", f"{MARK}-second")):
                     yield service, method.name, {key: value}
+            elif method.name in ("Search", "SearchResources"):
+                for query in (MARK, f'"{MARK} person"', "hidden", str(FEE)):
+                    yield service, method.name, {"query": query}
             elif method.name == "SearchAvailability":
                 yield service, method.name, {"centre": centre_town.CENTRE, "purpose": 2, "party_size": 1,
                                              "duration": {"seconds": 3600}}
