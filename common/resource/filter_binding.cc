@@ -216,8 +216,11 @@ NodePtr Binder::Compare(const Expression& restriction, const Target& target,
   if (comparator == Comparator::kHas) {
     if (IsStar(literal) || HasParts(field)) return CompareHas(target, literal);
   } else if (target.repeated) {
-    return Fail(restriction.offset,
-                "a repeated field is compared with `:` alone");
+    return Fail(
+        restriction.offset,
+        absl::StrCat(field.name(),
+                     " is repeated, or stands in a repeated field: it is "
+                     "compared with `:` alone"));
   }
   if (words_ == CallerWords::kYes && !literal.quoted &&
       literal.text == kSubject &&

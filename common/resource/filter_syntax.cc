@@ -49,9 +49,8 @@ class Parser {
     SkipSpace();
     if (AtEnd()) return ExpressionPtr();
     ExpressionPtr parsed = ParseExpression(Place::kFilter);
-    if (error_.ok() && !AtEnd()) {
-      Fail(at_, absl::StrCat("unexpected ", Here()));
-    }
+    // Only a parenthesis ends an expression before the filter ends.
+    if (error_.ok() && !AtEnd()) Fail(at_, "no `(` stands before this `)`");
     if (!error_.ok()) return error_;
     return parsed;
   }
@@ -70,7 +69,7 @@ class Parser {
   }
   // The rest of the filter from here, for a message.
   std::string Here() const {
-    return AtEnd() ? "end of the filter"
+    return AtEnd() ? "the end of the filter"
                    : absl::StrCat("`", Excerpt(text_.substr(at_), 20), "`");
   }
   ExpressionPtr Fail(size_t offset, absl::string_view what) {
@@ -100,13 +99,28 @@ class Parser {
            c != '"' && c != '\'' && c != ',' && c != '.';
   }
 
+  // What stands here begins no comparison and is no word.
+  ExpressionPtr FailTerm() {
+    return Fail(at_, absl::StrCat(AtComparator()
+                                      ? "expected a field, not "
+                                      : "expected a comparison or a word, not ",
+                                  Here(), KeywordHint()));
+  }
+  ExpressionPtr FailValue() {
+    return Fail(at_,
+                absl::StrCat("expected a value, not ", Here(), KeywordHint()));
+  }
+  const char* KeywordHint() const {
+    return AtAnyKeyword() ? "; a text that is a keyword is quoted" : "";
+  }
+
   ExpressionPtr ParseExpression(Place place);
   ExpressionPtr ParseSequence(Place place);
   ExpressionPtr ParseFactor(Place place);
   ExpressionPtr ParseTerm(Place place);
   ExpressionPtr ParseSimple(Place place);
   ExpressionPtr ParseRestriction();
-  ExpressionPtr ParseLiteral(bool may_be_empty);
+  ExpressionPtr ParseLiteral(Place place);
   ExpressionPtr ParseArgument();
   ExpressionPtr ParseValue();
   ExpressionPtr ParseFunction(size_t start);
@@ -192,7 +206,7 @@ ExpressionPtr Parser::ParseTerm(Place place) {
 
 // simple: restriction | composite
 ExpressionPtr Parser::ParseSimple(Place place) {
-  if (AtAnyKeyword()) return Fail(at_, absl::StrCat("unexpected ", Here()));
+  if (place == Place::kFilter && AtAnyKeyword()) return FailTerm();
   if (Peek() != '(') {
     if (++terms_ > kMaxTerms) {
       return Fail(at_, absl::StrCat("more than ", kMaxTerms, " terms"));
@@ -226,7 +240,7 @@ ExpressionPtr Parser::ParseRestriction() {
   if (path) SkipSpace();
   if (!path || !AtComparator()) {
     at_ = start;
-    return ParseLiteral(/*may_be_empty=*/false);
+    return ParseLiteral(Place::kFilter);
   }
   made->comparator = TakeComparator();
   SkipSpace();
@@ -254,7 +268,7 @@ bool Parser::ParseMember(std::vector<Segment>* member) {
 }
 
 // A word to search for, or a value: one string in quotes, or a run of text.
-ExpressionPtr Parser::ParseLiteral(bool may_be_empty) {
+ExpressionPtr Parser::ParseLiteral(Place place) {
   const size_t start = at_;
   ExpressionPtr word = Make(Expression::kLiteral, start);
   Literal& literal = word->literal;
@@ -269,9 +283,11 @@ ExpressionPtr Parser::ParseLiteral(bool may_be_empty) {
       if (literal.text[i] == '*') literal.stars.push_back(i);
     }
   }
-  if (literal.text.empty() && !(literal.quoted && may_be_empty)) {
-    return Fail(start, literal.quoted ? std::string("nothing to search for")
-                                      : absl::StrCat("unexpected ", Here()));
+  if (literal.text.empty() && !literal.quoted) {
+    return place == Place::kFilter ? FailTerm() : FailValue();
+  }
+  if (literal.text.empty() && place == Place::kFilter) {
+    return Fail(start, "expected text to search for between these quotes");
   }
   if (!AtEnd() && !IsSpace(Peek()) && Peek() != ')') {
     return Fail(at_, absl::StrCat("unexpected ", Here(),
@@ -286,20 +302,14 @@ ExpressionPtr Parser::ParseArgument() {
 }
 
 ExpressionPtr Parser::ParseValue() {
-  if (AtEnd() || Peek() == ')') {
-    return Fail(at_, absl::StrCat("expected a value, not ", Here()));
-  }
-  if (AtAnyKeyword()) {
-    return Fail(at_, absl::StrCat("expected a value, not ", Here(),
-                                  "; a text that is a keyword is quoted"));
-  }
+  if (AtEnd() || Peek() == ')' || AtAnyKeyword()) return FailValue();
   const size_t start = at_;
   if (Peek() != '"' && Peek() != '\'') {
     TakeRun();
     if (Peek() == '(' && at_ > start) return ParseFunction(start);
     at_ = start;
   }
-  return ParseLiteral(/*may_be_empty=*/true);
+  return ParseLiteral(Place::kArgument);
 }
 
 // function: name {DOT name} LPAREN [argList] RPAREN. All functions there are

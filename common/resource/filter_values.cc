@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/civil_time.h"
@@ -358,6 +359,21 @@ ValueTestPtr OfBool(Comparator comparator, const Literal& literal,
                                     (comparator == Comparator::kNe));
 }
 
+// The values of an enum, less the one that stands for none, for a message.
+std::string Names(const google::protobuf::EnumDescriptor& type) {
+  constexpr int kMost = 12;
+  std::vector<std::string> names;
+  for (int i = 0; i < type.value_count(); ++i) {
+    if (type.value(i)->number() == 0) continue;
+    if (names.size() == kMost) {
+      names.push_back("…");
+      break;
+    }
+    names.push_back(type.value(i)->name());
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 ValueTestPtr OfEnum(const FieldDescriptor& field, Comparator comparator,
                     const Literal& literal, std::string* error) {
   if (IsOrdering(comparator)) {
@@ -368,7 +384,10 @@ ValueTestPtr OfEnum(const FieldDescriptor& field, Comparator comparator,
   const auto* value = field.enum_type()->FindValueByName(literal.text);
   if (value == nullptr) {
     return Unsuited(
-        literal, absl::StrCat("value of ", field.enum_type()->name()), error);
+        literal,
+        absl::StrCat("value of ", field.enum_type()->name(),
+                     ": expected one of ", Names(*field.enum_type())),
+        error);
   }
   return std::make_unique<EnumTest>(comparator, value->number());
 }

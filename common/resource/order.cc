@@ -177,7 +177,9 @@ absl::StatusOr<std::shared_ptr<const Order>> Order::Parse(
         (words.empty() ? part : words[0]).data() - text.data());
     if (words.empty() || words.size() > 2) {
       return QueryInvalid(kOrderBy, text, offset,
-                          "expected a field, with or without `desc`");
+                          words.empty() ? "expected a field"
+                                        : "expected a field, then `desc` or "
+                                          "nothing, then a comma");
     }
     if (order->fields_.size() == kMaxFields) {
       return QueryInvalid(kOrderBy, text, offset,

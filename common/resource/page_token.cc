@@ -36,7 +36,7 @@ absl::Status NoToken() {
       "before, with the rest of the request unchanged";
   absl::Status status = status::Refuse(
       absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID",
-      absl::StrCat("page_token ", kWhy), {{"field", "page_token"}});
+      absl::StrCat("page_token: ", kWhy), {{"field", "page_token"}});
   google::rpc::BadRequest bad;
   auto* violation = bad.add_field_violations();
   violation->set_field("page_token");
@@ -49,7 +49,9 @@ absl::Status NoToken() {
 
 absl::StatusOr<int> PageSize(int64_t requested) {
   if (requested < 0) {
-    return status::InvalidField("page_size", "is negative");
+    return status::InvalidField(
+        "page_size",
+        "is negative: expected 0 for the default, or the most to answer");
   }
   if (requested == 0) return kDefaultPageSize;
   return static_cast<int>(std::min<int64_t>(requested, kMaxPageSize));
