@@ -82,7 +82,7 @@ class Parser {
     if (!absl::StartsWith(text_.substr(at_), keyword)) return false;
     const char after = Peek(keyword.size());
     return at_ + keyword.size() >= text_.size() || IsSpace(after) ||
-           after == '(';
+           after == '(' || after == ')';
   }
   bool AtAnyKeyword() const {
     return AtKeyword("AND") || AtKeyword("OR") || AtKeyword("NOT");
