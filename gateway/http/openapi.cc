@@ -252,7 +252,10 @@ void Builder::AddHeaders(const Route& route, const SpecialFields& special,
   const bool is_read = route.http_method == "GET";
   const bool streams = route.method->server_streaming();
   std::vector<const char*> names = {"Fields", "FieldMask"};
-  if (streams) names = {"LastEventId"};
+  if (streams) names.clear();
+  if (streams && special.stream.resume_token != nullptr) {
+    names.push_back("LastEventId");
+  }
   if (is_read && !streams) names.push_back("IfNoneMatch");
   if (!is_read && !special.etag.empty()) names.push_back("IfMatch");
   if (!is_read && special.request_id != nullptr) {
@@ -312,13 +315,16 @@ object Builder::Answer(const Route& route) {
                   {"contentSchema", schema}};
   object events = lines;
   lines["description"] =
-      "One message of the stream in each line, as in `contentSchema`; after an "
-      "error a last line with an `Error`.";
+      "One message of the stream in each line, as in `contentSchema`. After an "
+      "error a last line with an `Error`; without one all has been told.";
   events["description"] =
-      "One message of the stream in the data of each event, as in "
-      "`contentSchema`; after an error a last event `error` with an `Error`.";
+      "Server-sent events. One message of the stream in the data of each, as "
+      "in `contentSchema`, its `resumeToken` as the event's id. `retry` asks "
+      "to reconnect after two seconds, comments are signs of life. The last "
+      "event is `error`, with an `Error`, or `end`, when all has been told.";
   return {{"text/event-stream", {{"schema", std::move(events)}}},
-          {"application/jsonl", {{"schema", std::move(lines)}}}};
+          {"application/jsonl", {{"schema", lines}}},
+          {"application/x-ndjson", {{"schema", std::move(lines)}}}};
 }
 
 object Builder::Responses(const Route& route, const SpecialFields& special) {

@@ -107,7 +107,8 @@ TEST_F(OpenApiTest, NamesASegmentByTheResourcesPatternWhateverTheField) {
                   "/garden/v1/plants/{plant}",
                   "/garden/v1/flower_beds/{flowerBed}/plants/"
                   "{plant}:water",
-                  "/garden/v1/labels/{name}:read", "/garden/v1/plants:watch"));
+                  "/garden/v1/labels/{name}:read", "/garden/v1/plants:watch",
+                  "/garden/v1/plants:inspect"));
   EXPECT_THAT(Keys(kPlant), ElementsAre("get", "patch"));
 }
 
@@ -231,14 +232,17 @@ TEST_F(OpenApiTest, SummarisesByTheFirstSentence) {
   EXPECT_EQ(Text(std::string(kPlant) + "/patch/summary"), "UpdatePlant");
 }
 
-TEST_F(OpenApiTest, TellsOfStreamsInBothForms) {
+TEST_F(OpenApiTest, TellsOfStreamsInTheirForms) {
   const std::string get = "/paths/~1garden~1v1~1plants:watch/get";
   EXPECT_THAT(Keys(get + "/responses/200/content"),
-              ElementsAre("text/event-stream", "application/jsonl"));
+              ElementsAre("text/event-stream", "application/jsonl",
+                          "application/x-ndjson"));
   EXPECT_EQ(Text(get + "/responses/200/content/application~1jsonl/schema/"
                        "contentSchema/$ref"),
             "#/components/schemas/gateway.http.test.garden.v1.Plant");
   EXPECT_THAT(Parameters(get), testing::Contains("LastEventId"));
+  const std::string end = "/paths/~1garden~1v1~1plants:inspect/get";
+  EXPECT_THAT(Parameters(end), testing::Not(testing::Contains("LastEventId")));
 }
 
 TEST_F(OpenApiTest, ListsReasonsAndDetailsOfRefusals) {
