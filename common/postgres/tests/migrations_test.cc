@@ -34,6 +34,7 @@ TEST(Migrations, AreAppliedOnceEachInOrder) {
 TEST(Migrations, RunFromManyProcessesAtOnce) {
   TestDatabase database;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&database] {
       auto session = database.Connect();
@@ -70,8 +71,8 @@ TEST(Migrations, AFileThatChangedIsRefused) {
 TEST(Migrations, SchemaAndBinarySuitEachOtherOrNot) {
   TestDatabase database;
   auto session = database.Connect();
-  const auto suits = [&](std::vector<Migration> binary) {
-    return CheckSchema(session.get(), {Up(std::move(binary))}).ok();
+  const auto suits = [&](const std::vector<Migration>& binary) {
+    return CheckSchema(session.get(), {Up(binary)}).ok();
   };
   EXPECT_FALSE(suits({kFirst}));
   ASSERT_TRUE(Migrate(session.get(), {Up({kFirst, kSecond})}).ok());

@@ -236,6 +236,7 @@ TEST_F(ListPageTest, TheCountIsThatOfAllPagesInTheCallersForm) {
 
 TEST_F(ListPageTest, ACountStopsWhenNobodyWaits) {
   std::vector<Book> books;
+  books.reserve(3 * kAskEvery);
   for (int i = 0; i < 3 * kAskEvery; ++i) {
     books.push_back(Named("a", absl::StrFormat("n%05d", i)));
   }

@@ -78,7 +78,7 @@ class ChatHandler : public StreamHandler {
     if (Parse(message, &text) && text.text() == "throw") {
       throw std::runtime_error("thrown by Chat");
     }
-    stream_->Write(std::move(message));
+    stream_->Write(message);
   }
   void OnHalfClose() override {
     stream_->call().AddTrailer("x-chat-end", "bye");
