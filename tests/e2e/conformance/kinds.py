@@ -187,6 +187,9 @@ def leads_somewhere(message, path):
             return False
         if found.group(1).isdigit():
             return True  # an unknown field, by its number
+        if found.group() in at.oneofs_by_name:
+            at = None  # one of its fields, whichever
+            continue
         field = at.fields_by_name.get(found.group(1))
         if field is None or (found.group(2) and not is_repeated(field)):
             return False
