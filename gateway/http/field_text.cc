@@ -146,8 +146,20 @@ bool ParseDuration(absl::string_view text, Message* message) {
   return true;
 }
 
-// JSON writes paths in camelCase; a path with an underscore is in the proto's
-// spelling already.
+// Whether a path with an underscore is in the proto's spelling: one that JSON
+// can write too, and be read for the same path again.
+bool IsSnakeCase(absl::string_view path) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (absl::ascii_isupper(path[i]) ||
+        (path[i] == '_' &&
+         (i + 1 == path.size() || !absl::ascii_islower(path[i + 1])))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// JSON writes paths in camelCase.
 std::string ToSnakeCase(absl::string_view path) {
   std::string snake;
   for (char c : path) {
@@ -167,9 +179,13 @@ bool ParseFieldMask(absl::string_view text, Message* message) {
   for (absl::string_view path : absl::StrSplit(text, ',', absl::SkipEmpty())) {
     path = absl::StripAsciiWhitespace(path);
     if (path.empty() || !IsUtf8(path)) return false;
-    parsed.push_back(path.find('_') == absl::string_view::npos
-                         ? ToSnakeCase(path)
-                         : std::string(path));
+    if (path.find('_') == absl::string_view::npos) {
+      parsed.push_back(ToSnakeCase(path));
+    } else if (IsSnakeCase(path)) {
+      parsed.emplace_back(path);
+    } else {
+      return false;
+    }
   }
   for (std::string& path : parsed) {
     message->GetReflection()->AddString(message, paths, std::move(path));

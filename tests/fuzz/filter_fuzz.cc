@@ -94,7 +94,9 @@ std::string Written(const Expression& expression) {
     case Expression::kNot:
       return absl::StrCat("NOT ", operand(*expression.operands[0]));
     case Expression::kRestriction:
-      return absl::StrCat(Written(expression.member),
+      text = Written(expression.member);
+      // `x! = y` is no `x != y`.
+      return absl::StrCat(text, text.back() == '!' ? " " : "",
                           Written(expression.comparator),
                           operand(*expression.argument));
     case Expression::kLiteral:
