@@ -47,7 +47,7 @@ class Example:
     """What holds where a kind says nothing else."""
 
     STEPS = {}
-    # Instants by the clock, or by chance, at which an example would be changed by nobody.
+    # Who sees nothing hidden, where that is not the public or any other caller.
     outsider = None
 
     def least(self, world):

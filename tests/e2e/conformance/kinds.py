@@ -130,7 +130,9 @@ class Kind:
         self.is_nested = "parent" in listing.input_type.fields_by_name
         self.parent_pattern = "/".join(self.pattern.split("/")[:-2])
         create = self.methods.get("Create")
-        self.id_field = f"{self.field}_id" if create and f"{self.field}_id" in create.input_type.fields_by_name else None
+        # Where clients may choose the id.
+        chosen = f"{self.field}_id"
+        self.id_field = chosen if create and chosen in create.input_type.fields_by_name else None
 
     def _holds(self, method):
         return any(f.message_type is self.message and is_repeated(f) for f in method.output_type.fields)

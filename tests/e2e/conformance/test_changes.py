@@ -6,7 +6,9 @@ import grpc
 import pytest
 
 import kinds
+import values
 from marks import needs
+from world import http_request, message_class
 
 STALE = '"0123456789abcdef"'
 
@@ -31,7 +33,8 @@ def test_access(world, kind):
             can_be_sent = bool(fields)
             world.refused(method, "UNAUTHENTICATED", "TOKEN_UNKNOWN", token=None, over_json=can_be_sent, **fields)
             if allowed == "STAFF":
-                world.refused(method, "PERMISSION_DENIED", "ROLE_MISSING", token="alice", over_json=can_be_sent, **fields)
+                world.refused(method, "PERMISSION_DENIED", "ROLE_MISSING", token="alice", over_json=can_be_sent,
+                              **fields)
 
 
 def test_etags(world, kind):
@@ -92,17 +95,6 @@ def test_a_request_id_is_a_uuid4(world, kind):
             world.refused(method, "INVALID_ARGUMENT", "INVALID_FIELDS", "request_id", **{**fields, "request_id": wrong})
 
 
-def comparable(kind, resource):
-    """A resource less what says when, and under which chosen name, it was changed."""
-    copy = type(resource)()
-    copy.CopyFrom(resource)
-    for field in ("name", "create_time", "update_time", "delete_time", "erase_time", "etag", "check_in_time",
-                  "hold_expire_time", "no_show_time", "steps"):
-        if field in kind.message.fields_by_name:
-            copy.ClearField(field)
-    return copy
-
-
 def test_validate_only_decides_alike_and_records_nothing(world, kind):
     for method in kind.mutations():
         fields = {**world.valid(kind, method), "request_id": str(uuid.uuid4())}
@@ -119,7 +111,7 @@ def test_validate_only_decides_alike_and_records_nothing(world, kind):
             assert refusals[0].message == refusals[1].message
         # Not even the request_id: the call itself is no repetition.
         done = world.call(method, **fields)
-        assert comparable(kind, tried) == comparable(kind, done), method.name
+        assert values.comparable(kind, tried) == values.comparable(kind, done), method.name
         assert world.revision(kind) != stands, method.name
 
 
@@ -149,7 +141,6 @@ def test_if_match_and_if_none_match(world, kind):
         status, again, body = world.web("GET", kind, made.name, headers={"If-None-Match": etag})
         assert (status, body, again["ETag"]) == (304, "", headers["ETag"]), etag
     assert world.web("GET", kind, made.name, headers={"If-None-Match": '"other"'})[0] == 200
-    from world import http_request, message_class
     request = message_class(kind.methods["Update"].input_type)(**{kind.field: {"name": made.name, field: value}})
     _, target, body = http_request(kind.methods["Update"], request)
     path = target.split("/v1/")[1]

@@ -8,9 +8,6 @@ import values
 from raw_grpc import Refusal
 from world import message_class
 
-BAD_TEXT = {"COUNTRY": ("be", "BEL", "XX", "B"), "LANGUAGE": ("english!", "-", "e"), "TIME_ZONE": ("Mars/Base", "CET+1x"),
-            "SHA256": ("0F" * 32, "0f" * 31, "xx" * 32), "URI": ("example.org", "ftp://example.org/", "http://", "https:// x"),
-            "UUID4": ("1",), "EMAIL": ("a", "a@", "@b", "a b@c.d"), "MEDIA_TYPE": ("pdf", "application/", "a b/c")}
 
 
 @pytest.fixture(name="full", scope="module")
@@ -42,7 +39,8 @@ class Trial:
         except grpc.RpcError as error:
             refusal = Refusal(error)
             bad = refusal.details.get("BadRequest")
-            return [v.description for v in bad.field_violations if v.field == f"{self.kind.field}.{path}"] if bad else []
+            return [violation.description for violation in (bad.field_violations if bad else ())
+                    if violation.field == f"{self.kind.field}.{path}"]
         return []
 
 
@@ -56,7 +54,8 @@ def test_required_fields(world, kind, full):
                                            {"name": "x"}))
     required = {f"{kind.field}.{f.name}" for f in kind.message.fields if "REQUIRED" in kinds.behaviors(f)}
     assert set(refusal.fields) == required
-    world.refused(kind.methods["Create"], "INVALID_ARGUMENT", "INVALID_FIELDS", kind.field, over_json=False, **trial.place)
+    world.refused(kind.methods["Create"], "INVALID_ARGUMENT", "INVALID_FIELDS", kind.field, over_json=False,
+                  **trial.place)
 
 
 def test_what_clients_do_not_set_is_passed_over(world, kind):
@@ -162,7 +161,7 @@ def test_texts(world, kind, full):
     for path, field, value in values.places(kind.message, everything):
         if not isinstance(value, str):
             continue
-        for bad in BAD_TEXT.get(kinds.text_format(field), ()):
+        for bad in values.BAD_TEXT.get(kinds.text_format(field), ()):
             trial.refused(values.put(everything, path, bad), path)
         for bad in ("a\0b", "a\x1bb", "a\x7f", "a\u0085"):
             trial.refused(values.put(everything, path, bad), path)
@@ -185,7 +184,8 @@ def test_values_that_are_none(world, kind, full):
                              {"month": 5}, {"year": 2023, "month": 13}, {"year": -1}),
         "google.protobuf.Timestamp": ({"seconds": 2**60}, {"nanos": -1}, {"nanos": 10**9}),
         "google.protobuf.Duration": ({"seconds": 2**60}, {"seconds": 1, "nanos": -1}, {"nanos": 10**9}),
-        "google.type.Money": ({"units": 1}, {"currency_code": "eur"}, {"currency_code": "EUR", "units": 1, "nanos": -1}),
+        "google.type.Money": ({"units": 1}, {"currency_code": "eur"},
+                              {"currency_code": "EUR", "units": 1, "nanos": -1}),
     }
     trial, everything = Trial(world, kind), full(kind)
     for path, field, _ in values.places(kind.message, everything):
@@ -193,7 +193,8 @@ def test_values_that_are_none(world, kind, full):
             trial.refused(values.put(everything, path, 9999), path, over_json=False)
         for bad in bad_values.get(field.message_type.full_name if field.message_type else "", ()):
             # JSON has no way to write most of these.
-            trial.refused(values.put(everything, path, bad), path, over_json=field.message_type.full_name == "google.type.Date")
+            trial.refused(values.put(everything, path, bad), path,
+                          over_json=field.message_type.full_name == "google.type.Date")
 
 
 def test_fields_that_this_version_does_not_know(world, kind):

@@ -13,7 +13,8 @@ from transparency.type.v1 import annotations_pb2 as own_pb2  # pylint: disable=i
 @pytest.fixture(name="ways", scope="module")
 def ways_fixture(world):
     """(method, field of its answer) by which something is found: the owner's, and the gateway's."""
-    gateway = {method.name: method for method in kinds.declared_services()["transparency.gateway.v1.GatewayService"].methods}
+    service = kinds.declared_services()["transparency.gateway.v1.GatewayService"]
+    gateway = {method.name: method for method in service.methods}
 
     def of(kind, of_owner, of_gateway, field):
         return [(kind.service.methods_by_name[of_owner], field), (gateway[of_gateway], field)]
@@ -36,7 +37,7 @@ def test_a_resource_is_found_by_its_title(world, kind, ways):
     # An id that the service always picks is no text to search for.
     queries = [(last, "name" if title is None else None)] if kind.id_field else []
     if title is not None:
-        queries += [(word, title.name), (word.upper(), title.name), (f'"{word} and"', title.name), (word[:-3], title.name)]
+        queries += [(query, title.name) for query in (word, word.upper(), f'"{word} and"', word[:-3])]
     for method, field in ways(kind, "SearchResources", "Search", "hits"):
         for query, where in queries:
             for token, sees in seen.items():

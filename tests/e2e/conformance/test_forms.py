@@ -1,4 +1,4 @@
-"""Who sees what of every kind: a hidden resource does not exist, a hidden field is unknown (see also test_visibility)."""
+"""Who sees what of every kind: a hidden resource does not exist, a hidden field is unknown."""
 
 import kinds
 

@@ -6,7 +6,6 @@ import pytest
 import kinds
 import values
 from raw_grpc import Refusal
-from test_fields import BAD_TEXT
 from world import message_class
 
 UNKNOWN_NUMBER = b"\xfa\x7f\x01x"  # field 2047
@@ -16,7 +15,8 @@ def all_methods():
     return [method for service in kinds.declared_services().values() for method in service.methods]
 
 
-@pytest.fixture(name="method", params=all_methods(), ids=lambda method: method.name + "-" + method.full_name.split(".")[1])
+@pytest.fixture(name="method", params=all_methods(),
+                ids=lambda method: f"{method.name}-{method.full_name.split('.')[1]}")
 def method_fixture(request, world):
     if Asked(world, request.param, b"").code == "UNIMPLEMENTED":
         pytest.skip("declared, and not served yet")
@@ -97,7 +97,7 @@ def bad_values(field):
     elif field.cpp_type == field.CPPTYPE_STRING and field.type != field.TYPE_BYTES:
         yield "a\0b"
         yield "x" * (kinds.max_length(field) + 1)
-        yield from BAD_TEXT.get(kinds.text_format(field), ())
+        yield from values.BAD_TEXT.get(kinds.text_format(field), ())
         if kinds.reference(field) and kinds.reference(field) != "*":
             yield "nonsense"
             yield "nonsense/x"

@@ -3,6 +3,9 @@
 import pytest
 
 import kinds
+from world import message_class
+
+from google.protobuf import json_format
 
 TOKEN = ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID", "page_token")
 
@@ -109,8 +112,6 @@ def test_a_list_tells_its_size_when_asked(world, kind, some):
 
 
 def test_lists_over_json_are_the_same(world, kind, some):
-    from google.protobuf import json_format
-    from world import message_class
     names, narrowed = some(kind)
     listing = kind.methods["List"]
     place = {"parent": kind.any_parent} if kind.is_nested else {}

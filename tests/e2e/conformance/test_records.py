@@ -5,6 +5,9 @@ import urllib.parse
 import kinds
 from clients import new_request_id
 from marks import needs
+from world import json_name
+
+from google.protobuf import json_format
 
 BAD_IDS = ("A", "1a", "-a", "a-", "a_b", "a.b", "a/b", "a b", "ä", "a" * 64, "a\n", "-")
 
@@ -17,7 +20,6 @@ def test_what_is_created_is_got_and_listed(world, kind):
     assert kinds.re.fullmatch(kinds.re.sub("{[^}]*}", "[a-z0-9-]+", kind.pattern), made.name)
     status, headers, body = world.web("GET", kind, made.name)
     assert status == 200 and body["name"] == made.name and body["etag"] == made.etag and headers["ETag"]
-    from google.protobuf import json_format
     assert json_format.ParseDict(body, type(made)()) == made
 
 
@@ -52,7 +54,8 @@ def test_a_name_in_a_create_is_passed_over(world, kind):
 def bad_names(kind, good):
     collection = kind.pattern.split("/")[0]
     yield from ("", good + "/", "/" + good, good + "/more/x", good.rsplit("/", 1)[0], good.replace("/", "//", 1),
-                f"//{kind.domain}/{good}", good.upper(), good + "\0", good + " ", kinds.re.sub("{[^}]*}", "-", kind.pattern),
+                f"//{kind.domain}/{good}", good.upper(), good + "\0", good + " ",
+                kinds.re.sub("{[^}]*}", "-", kind.pattern),
                 good.replace(collection, collection[:-1], 1), good[:-1] + "/..", "x" * 5000)
 
 
@@ -61,9 +64,11 @@ def test_names_that_are_none(world, kind):
     for verb in ("Get", "Delete", "Undelete"):
         if verb in kind.methods:
             for name in bad_names(kind, good):
-                world.refused(kind.methods[verb], "INVALID_ARGUMENT", "INVALID_FIELDS", "name", over_json=False, name=name)
+                world.refused(kind.methods[verb], "INVALID_ARGUMENT", "INVALID_FIELDS", "name", over_json=False,
+                              name=name)
     for name in bad_names(kind, good):
-        world.refused(kind.methods["Update"], "INVALID_ARGUMENT", "INVALID_FIELDS", f"{kind.field}.name", over_json=False,
+        world.refused(kind.methods["Update"], "INVALID_ARGUMENT", "INVALID_FIELDS", f"{kind.field}.name",
+                      over_json=False,
                       **{kind.field: {**world.example(kind).least(world), "name": name}})
     for method in kind.steps:
         _, fields = world.example(kind).STEPS[method.name]
@@ -78,7 +83,8 @@ def test_names_of_nothing(world, kind):
         info = refusal.details["ResourceInfo"]
         assert (info.resource_type, info.resource_name) == (kind.type, name)
     field, value = world.example(kind).change(world)
-    world.refused(kind.methods["Update"], "NOT_FOUND", "RESOURCE_NOT_FOUND", **{kind.field: {"name": name, field: value}})
+    world.refused(kind.methods["Update"], "NOT_FOUND", "RESOURCE_NOT_FOUND",
+                  **{kind.field: {"name": name, field: value}})
 
 
 def test_parents(world, kind):
@@ -118,7 +124,8 @@ def test_a_batch_is_ordered_and_whole(world, kind):
     place = world.place(kind)
 
     def batch(wanted, token="staff", **fields):
-        return [item.name for item in getattr(world.call(method, token, names=wanted, **{**place, **fields}), kind.plural)]
+        answer = world.call(method, token, names=wanted, **{**place, **fields})
+        return [item.name for item in getattr(answer, kind.plural)]
     asked = [names[2], names[0], names[1], names[0]]
     assert batch(asked) == asked
     refusal = world.refused(method, "NOT_FOUND", "RESOURCE_NOT_FOUND", **place,
@@ -141,5 +148,4 @@ def test_a_batch_is_ordered_and_whole(world, kind):
     target = kinds.re.sub("{parent=[^}]*}", place.get("parent", ""), kinds.http_rule(method).get)
     status, _, body = world.web("GET", kind, target.split("/v1/")[1] + "?" + urllib.parse.urlencode(
         [("names", name) for name in asked]))
-    from world import json_name
     assert status == 200 and [item["name"] for item in body[json_name(kind.plural)]] == asked

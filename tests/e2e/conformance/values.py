@@ -7,6 +7,18 @@ import kinds
 
 WHOLE = (*kinds.VALUES, "google.type.Money", "transparency.type.v1.Period")
 
+# Texts that have not the form that a field asks for.
+BAD_TEXT = {
+    "COUNTRY": ("be", "BEL", "XX", "B"),
+    "LANGUAGE": ("english!", "-", "e"),
+    "TIME_ZONE": ("Mars/Base", "CET+1x"),
+    "SHA256": ("0F" * 32, "0f" * 31, "xx" * 32),
+    "URI": ("example.org", "ftp://example.org/", "http://", "https:// x"),
+    "UUID4": ("1",),
+    "EMAIL": ("a", "a@", "@b", "a b@c.d"),
+    "MEDIA_TYPE": ("pdf", "application/", "a b/c"),
+}
+
 
 def places(message, values, prefix=""):
     """(path, field, value) of everything that is set, elements of lists each, depth first."""
@@ -38,3 +50,14 @@ def put(values, path, value):
 def list_path(path):
     """The path of the list that holds an element."""
     return re.sub(r"\[\d+\]$", "", path)
+
+
+def comparable(kind, resource):
+    """A resource less what says when, and under which chosen name, it was changed."""
+    copy = type(resource)()
+    copy.CopyFrom(resource)
+    for field in ("name", "create_time", "update_time", "delete_time", "erase_time", "etag", "check_in_time",
+                  "hold_expire_time", "no_show_time", "steps"):
+        if field in kind.message.fields_by_name:
+            copy.ClearField(field)
+    return copy

@@ -10,10 +10,10 @@ import grpc
 import examples
 import kinds
 import suite as suite_module
-from raw_grpc import RawClient, Refusal
+from raw_grpc import RawClient
 
 from google.protobuf import descriptor_pool, json_format, symbol_database
-from google.rpc import code_pb2, error_details_pb2  # noqa: F401  pylint: disable=import-error,unused-import
+from google.rpc import code_pb2  # pylint: disable=import-error
 
 from transparency.type.v1 import error_reason_pb2, refusal_pb2  # pylint: disable=import-error
 
@@ -114,7 +114,8 @@ class World:
         if full_name == "google.type.Money":
             return {"currency_code": "EUR", "units": 12, "nanos": 500_000_000}
         if full_name == "transparency.type.v1.Period":
-            return {"from": examples.day(2020), "until": examples.day(2021, 6), "attested_on": [examples.day(2020, 7, 1)]}
+            return {"from": examples.day(2020), "until": examples.day(2021, 6),
+                    "attested_on": [examples.day(2020, 7, 1)]}
         if field.message_type:
             return self.filled(field.message_type, depth + 1)
         if field.enum_type:
@@ -217,7 +218,8 @@ class World:
 
     # ---- refusals ----
 
-    def refused(self, method, code, reason=None, field=None, /, *, token="staff", metadata=(), over_json=True, **fields):
+    def refused(self, method, code, reason=None, field=None, /, *, token="staff", metadata=(), over_json=True,
+                **fields):
         """The refusal that this must meet, over gRPC and, where the method has a path, over JSON alike."""
         request = message_class(method.input_type)(**fields)
         refusal = self.client.refusal(self.path(method), request.SerializeToString(), self.tokens.get(token, token),
