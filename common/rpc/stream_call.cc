@@ -6,6 +6,13 @@
 #include "common/rpc/status_mapping.h"
 
 namespace transparency::rpc {
+namespace {
+
+// How long a stream that has ended waits for its client to take the message
+// before the status.
+constexpr absl::Duration kMaxLastWriteTime = absl::Seconds(5);
+
+}  // namespace
 
 StreamCall::StreamCall(GenericService::Core* core, const Served* served,
                        grpc::GenericCallbackServerContext* context,
@@ -80,8 +87,8 @@ void StreamCall::End(const absl::Status& status, bool give_up_writes) {
   const absl::Status presented = core_->Close(*served_, *this, status);
   if (!writing_) return SendStatus(ToGrpc(presented));
   status_ = std::make_unique<grpc::Status>(ToGrpc(presented));
-  // A client that reads nothing would hold the write, and with it the call.
-  if (give_up_writes) context_->TryCancel();
+  if (give_up_writes) return context_->TryCancel();
+  WatchLastWrite();
 }
 
 void StreamCall::FinishRaw(grpc::Status status) {
@@ -94,6 +101,7 @@ void StreamCall::FinishRaw(grpc::Status status) {
   core_->CloseRaw(*served_, *this, status.error_code());
   if (!writing_) return SendStatus(std::move(status));
   status_ = std::make_unique<grpc::Status>(std::move(status));
+  WatchLastWrite();
 }
 
 bool StreamCall::finished() {
@@ -172,9 +180,25 @@ void StreamCall::WatchDeadline() {
               });
 }
 
+void StreamCall::WatchLastWrite() {
+  last_write_ = std::make_unique<grpc::Alarm>();
+  last_write_->Set(absl::ToChronoTime(absl::Now() + kMaxLastWriteTime),
+                   [weak = weak_from_this()](bool fired) {
+                     const auto call = fired ? weak.lock() : nullptr;
+                     if (call == nullptr) return;
+                     absl::MutexLock lock(&call->mutex_);
+                     if (call->status_ != nullptr) call->context_->TryCancel();
+                   });
+}
+
 void StreamCall::OnDone() {
   if (registered_) core_->Unregister(this);
+  std::unique_ptr<grpc::Alarm> last_write;
   alarm_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    last_write = std::move(last_write_);
+  }
   {
     // The handler holds the stream, which holds the handler.
     absl::MutexLock lock(&reactions_);

@@ -45,6 +45,9 @@ class StreamCall final : public Call,
   void End(const absl::Status& status, bool give_up_writes);
   void OnDeadline();
   void WatchDeadline();
+  // A client that reads nothing would hold the last write, and with it the
+  // call: it is given some time, then cancelled.
+  void WatchLastWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool finished();
   // Runs one reaction unless the stream is finished.
   void React(const std::function<void(StreamHandler*)>& reaction);
@@ -70,6 +73,7 @@ class StreamCall final : public Call,
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   // Set while a status waits for the last write.
   std::unique_ptr<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Alarm> last_write_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace transparency::rpc

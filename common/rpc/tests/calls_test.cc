@@ -466,6 +466,26 @@ TEST(Streams, AStreamIsCappedEvenWhileItsClientReadsNothing) {
   EXPECT_FALSE(reader->Finish().ok());
 }
 
+TEST(Streams, AnEndedStreamIsLetGoOfWhileItsClientReadsNothing) {
+  TrialServer server;
+  absl::Notification ended;
+  server.count = [&](auto, auto, std::shared_ptr<AnswerWriter> writer) {
+    writer->Write(MakeText(std::string(1 << 20, 'x')));
+    writer->Finish(absl::ResourceExhaustedError("too slow"));
+    ended.Notify();
+    return absl::OkStatus();
+  };
+  grpc::ClientContext context;
+  auto reader = server.Stub()->Count(&context, MakeText(""));
+  ended.WaitForNotification();
+  server.service->StartDraining();
+  EXPECT_TRUE(server.service->WaitUntilIdle(absl::Now() + absl::Seconds(30)));
+  Text text;
+  while (reader->Read(&text)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
 TEST(Streams, ClientStreamingTakesManyAndAnswersOne) {
   TrialServer server;
   grpc::ClientContext context;
