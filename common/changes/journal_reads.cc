@@ -268,10 +268,12 @@ absl::StatusOr<Wanted> Read(const GetResourceAtRequest& request,
 absl::StatusOr<std::string> FindAt(postgres::Session* session,
                                    const rpc::Call& call,
                                    const GetResourceAtRequest& request,
-                                   Wanted wanted, int64_t head,
-                                   const Audiences& audiences) {
+                                   Wanted wanted, const Audiences& audiences) {
   if (wanted.time.has_value()) {
-    auto revision = RevisionAt(session, *wanted.time, Bound::kNotAfter, head,
+    // What this replica has not applied yet may have been recorded by then.
+    auto head = ReadHead(session, call.deadline());
+    if (!head.ok()) return head.status();
+    auto revision = RevisionAt(session, *wanted.time, Bound::kNotAfter, *head,
                                call.deadline());
     if (!revision.ok()) return revision.status();
     wanted.revision = *revision;
@@ -347,14 +349,13 @@ void JournalReads::GetResourceAt(std::shared_ptr<rpc::Call> call,
   if (!wanted.ok()) return done(wanted.status());
   methods::TellFreshness(methods::ServiceName(*call->descriptor()->service()),
                          *store_, *snapshot, call.get());
-  reader_->Submit(
-      {call->deadline(), [call] { return call->abandoned(); },
-       [this, call, asked, wanted = *wanted, head = snapshot->revision(),
-        done](absl::StatusOr<postgres::Session*> session) {
-         done(session.ok()
-                  ? FindAt(*session, *call, *asked, wanted, head, change_)
-                  : session.status());
-       }});
+  reader_->Submit({call->deadline(), [call] { return call->abandoned(); },
+                   [this, call, asked, wanted = *wanted,
+                    done](absl::StatusOr<postgres::Session*> session) {
+                     done(session.ok()
+                              ? FindAt(*session, *call, *asked, wanted, change_)
+                              : session.status());
+                   }});
 }
 
 }  // namespace transparency::changes

@@ -163,6 +163,13 @@ absl::StatusOr<int64_t> RevisionAt(postgres::Session* session, absl::Time time,
   return low;
 }
 
+absl::StatusOr<int64_t> ReadHead(postgres::Session* session,
+                                 absl::Time deadline) {
+  auto rows = Ask(session, journal::kSelectHead, {}, deadline);
+  if (!rows.ok()) return rows.status();
+  return journal::ParseHead(*rows).revision;
+}
+
 absl::StatusOr<absl::optional<JournalRow>> ReadLast(postgres::Session* session,
                                                     const LastQuery& query,
                                                     absl::Time deadline) {

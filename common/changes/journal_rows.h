@@ -48,11 +48,16 @@ absl::StatusOr<std::vector<JournalRow>> ReadRows(postgres::Session* session,
                                                  const RowQuery& query,
                                                  absl::Time deadline);
 
-// The last revision recorded before `time`, or not after it; -1 when none is.
+// The last revision up to `head` that was recorded before `time`, or not after
+// it; -1 when none was.
 enum class Bound { kBefore, kNotAfter };
 absl::StatusOr<int64_t> RevisionAt(postgres::Session* session, absl::Time time,
                                    Bound bound, int64_t head,
                                    absl::Time deadline);
+
+// The last revision; -1 when there is none.
+absl::StatusOr<int64_t> ReadHead(postgres::Session* session,
+                                 absl::Time deadline);
 
 struct LastQuery {
   const resource::Kind* kind;

@@ -69,6 +69,11 @@ struct Watch {
     return known;
   }
 
+  // What it sends next is in memory, as long as that is kept.
+  bool among_kept() const {
+    return phase == Phase::kPresent || phase == Phase::kLive;
+  }
+
   Phase phase = Phase::kEntering;
   bool over = false;
   bool writing = false;

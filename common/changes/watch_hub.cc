@@ -319,9 +319,13 @@ void WatchHub::Append(const Marks& marks) {
   for (const journal::Store::Mark& mark : marks) recent_.Append(mark);
   metrics_.kept.Set(static_cast<double>(recent_.size()));
   if (recent_.first() != first) CutOffSlow();
+  int64_t last = recent_.head();
   for (const WatchPtr& watch : watches_) {
+    if (!watch->among_kept()) continue;
+    last = std::min(last, watch->revision);
     if (watch->phase == Watch::Phase::kLive && !watch->writing) Queue(watch);
   }
+  metrics_.behind.Set(static_cast<double>(recent_.head() - last));
 }
 
 void WatchHub::Invalidate() {
@@ -452,28 +456,29 @@ void WatchHub::AskOld(const WatchPtr& watch) {
   metrics_.old_reads.Increment();
   const absl::Time deadline =
       std::min(watch->call->deadline(), absl::Now() + kPageTime);
-  reader_->Submit(
-      {deadline, [watch] { return watch->call->abandoned(); },
-       [this, watch, after = watch->revision, head = recent_.head(),
-        prove = !watch->proven,
-        deadline](absl::StatusOr<postgres::Session*> session) {
-         absl::StatusOr<Page> page =
-             session.ok() ? Page::Read(*session, store_->catalogue(), *watch,
-                                       after, head, prove, deadline)
-                          : session.status();
-         Post([this, watch, page = std::move(page)] { TakeOld(watch, page); });
-       },
-       /*of_stream=*/true});
+  reader_->Submit({deadline, [watch] { return watch->call->abandoned(); },
+                   [this, watch, after = watch->revision, head = recent_.head(),
+                    prove = !watch->proven,
+                    deadline](absl::StatusOr<postgres::Session*> session) {
+                     absl::StatusOr<Page> page =
+                         session.ok()
+                             ? Page::Read(*session, store_->catalogue(), *watch,
+                                          after, head, prove, deadline)
+                             : session.status();
+                     Post([this, watch, page = std::move(page)]() mutable {
+                       TakeOld(watch, &page);
+                     });
+                   },
+                   /*of_stream=*/true});
 }
 
-void WatchHub::TakeOld(const WatchPtr& watch,
-                       const absl::StatusOr<Page>& page) {
+void WatchHub::TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page) {
   if (watch->over) return;
   watch->reading = false;
-  if (!page.ok()) return End(watch, page.status());
+  if (!page->ok()) return End(watch, page->status());
   if (!std::exchange(watch->proven, true)) watch->writer->SendHeaders();
-  watch->old = page->events;
-  watch->old_end = page->end;
+  watch->old = std::move((*page)->events);
+  watch->old_end = (*page)->end;
   Queue(watch);
 }
 
@@ -484,15 +489,11 @@ void WatchHub::CutOff(const WatchPtr& watch) {
 
 void WatchHub::CutOffSlow() {
   std::vector<WatchPtr> slow;
-  int64_t last = recent_.head();
   for (const WatchPtr& watch : watches_) {
-    const bool among_kept = watch->phase == Watch::Phase::kPresent ||
-                            watch->phase == Watch::Phase::kLive;
-    if (!among_kept) continue;
-    last = std::min(last, watch->revision);
-    if (watch->revision < recent_.first()) slow.push_back(watch);
+    if (watch->among_kept() && watch->revision < recent_.first()) {
+      slow.push_back(watch);
+    }
   }
-  metrics_.behind.Set(static_cast<double>(recent_.head() - last));
   for (const WatchPtr& watch : slow) CutOff(watch);
 }
 

@@ -88,7 +88,7 @@ class WatchHub : public journal::StoreObserver {
   void SendOld(const WatchPtr& watch);
   void SendLive(const WatchPtr& watch);
   void AskOld(const WatchPtr& watch);
-  void TakeOld(const WatchPtr& watch, const absl::StatusOr<Page>& page);
+  void TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page);
   void Send(const WatchPtr& watch, std::string bytes);
   void CutOff(const WatchPtr& watch);
   void CutOffSlow();

@@ -332,6 +332,55 @@ TEST_F(WatchTest, LetsInAsManyAsItMay) {
   }));
 }
 
+TEST_F(WatchTest, TellsVeryManyAtOnce) {
+  constexpr size_t kWatchers = 500;
+  constexpr size_t kChanges = 20;
+  Desk& desk = NewDesk();
+  std::vector<std::unique_ptr<Watcher>> watchers;
+  for (size_t i = 0; i < kWatchers; ++i) {
+    const resource::Caller& caller = i % 2 == 0 ? kPublic : kStaff;
+    watchers.push_back(
+        std::make_unique<Watcher>(&desk.hub(), caller, WatchChangesRequest()));
+  }
+  for (const auto& watcher : watchers) ASSERT_TRUE(watcher->UntilBookmark(-1));
+  for (size_t i = 0; i < kChanges; ++i) {
+    const std::string id = absl::StrCat("w", i);
+    Put(desk, MakeWidget(id, id));
+  }
+  for (const auto& watcher : watchers) {
+    ASSERT_TRUE(watcher->Until(
+        [](const auto& events) { return events.size() > kChanges; }));
+    EXPECT_EQ(watcher->events().back().name(), "widgets/w19");
+  }
+}
+
+TEST_F(WatchTest, AnEventIsMadeOnceForAllOfOneForm) {
+  Desk& desk = NewDesk();
+  RecentChanges::Limits limits;
+  limits.entries = 4;
+  limits.with_events = 2;
+  RecentChanges recent(limits);
+  recent.Load(resource::Snapshot(&journal::WorkshopCatalogue()));
+  for (int64_t revision = 0; revision < 6; ++revision) {
+    const std::string id = absl::StrCat("w", revision);
+    Put(desk, MakeWidget(id, id));
+    auto applied = std::make_shared<journal::Applied>();
+    applied->entry.revision = revision;
+    applied->entry.name = "widgets/" + id;
+    applied->item =
+        desk.replica().store().Current()->Share(applied->entry.name);
+    recent.Append({revision, std::string(32, 'd'), std::move(applied)});
+  }
+  EXPECT_EQ(recent.first(), 1);
+  EXPECT_EQ(recent.size(), 4u);
+  const auto event = recent.EventAt(5, "public", kPublic);
+  EXPECT_EQ(recent.EventAt(5, "public", kPublic), event);
+  EXPECT_NE(*recent.EventAt(5, "staff", kStaff), *event);
+  // Of older ones none is kept.
+  EXPECT_NE(recent.EventAt(2, "public", kPublic),
+            recent.EventAt(2, "public", kPublic));
+}
+
 TEST_F(WatchTest, EndsWithTheHistory) {
   Desk& desk = NewDesk();
   Put(desk, MakeWidget("a", "1"));
