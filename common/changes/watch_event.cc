@@ -44,7 +44,7 @@ std::string EventOf(const Difference& difference,
   WatchChangesResponse event;
   if (was && is) {
     std::string one, two;
-    if (!difference.surely &&
+    if (after.kind().personal_fields.empty() &&
         form.Bytes(*difference.before, &one) == form.Bytes(after, &two)) {
       return "";
     }

@@ -15,13 +15,12 @@ namespace transparency::changes {
 struct Difference {
   const resource::Item* before;  // null: there was none
   const resource::Item* after;
-  // It differs for whoever sees it, also where the two do not show it: personal
-  // fields that are not at hand as they were.
-  bool surely = false;
 };
 
 // The event of an entry in the caller's eyes; empty when it tells nothing. A
-// deleted resource does not exist for anybody, staff included.
+// deleted resource does not exist for anybody, staff included. One with
+// personal fields is taken for changed by every entry: they may not be at hand
+// as they were, and each replica is to tell the same.
 std::string EventOf(const Difference& difference,
                     const resource::Caller& caller, absl::string_view token,
                     absl::Time record_time);

@@ -143,8 +143,7 @@ absl::StatusOr<WatchHub::Page> WatchHub::Page::Read(
   for (const JournalRow& row : *rows) {
     if (row.kind == nullptr) continue;
     std::string event = EventOf(
-        {row.before.get(), row.after.get(), !row.kind->personal_fields.empty()},
-        watch.call->caller(),
+        {row.before.get(), row.after.get()}, watch.call->caller(),
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
         row.entry.record_time);
     if (!event.empty()) {
