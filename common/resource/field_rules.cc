@@ -96,6 +96,21 @@ FieldRules ReadField(const FieldDescriptor& field) {
   return rules;
 }
 
+// `book_id` beside `Book book`.
+void MarkChosenIds(const Descriptor& type, std::vector<FieldRules>* fields) {
+  for (const FieldRules& resource : *fields) {
+    if (resource.message == nullptr || resource.field->is_repeated() ||
+        resource.message->resource_pattern.empty()) {
+      continue;
+    }
+    const FieldDescriptor* id =
+        type.FindFieldByName(resource.field->name() + "_id");
+    if (id != nullptr && id->type() == FieldDescriptor::TYPE_STRING) {
+      (*fields)[static_cast<size_t>(id->index())].chosen_id = true;
+    }
+  }
+}
+
 class Cache {
  public:
   const MessageRules& Find(const Descriptor& type) {
@@ -130,6 +145,7 @@ class Cache {
         fields.back().message = Read(*type.field(i)->message_type());
       }
     }
+    MarkChosenIds(type, &fields);
     rules->fields = std::move(fields);
     return rules;
   }

@@ -21,6 +21,8 @@ struct FieldRules {
   bool output_only = false;
   bool immutable = false;
   bool identifier = false;
+  // Of a text beside a resource: the id that its creator chooses (AIP-133).
+  bool chosen_id = false;
   int max_length = kDefaultMaxLength;
   int max_items = kDefaultMaxItems;
   type::v1::Format format = type::v1::FORMAT_UNSPECIFIED;

@@ -57,12 +57,15 @@ bool IsId(absl::string_view id) {
          });
 }
 
+std::string WhyNoId(absl::string_view text) {
+  return absl::StrCat("\"", Excerpt(text),
+                      "\" is no id: 1 to 63 of a-z, 0-9 and -, beginning with "
+                      "a letter, not ending with -");
+}
+
 absl::Status CheckId(absl::string_view field, absl::string_view id) {
   if (IsId(id)) return absl::OkStatus();
-  return status::InvalidField(
-      field, absl::StrCat("\"", Excerpt(id),
-                          "\" is no id: 1 to 63 of a-z, 0-9 and -, beginning "
-                          "with a letter, not ending with -"));
+  return status::InvalidField(field, WhyNoId(id));
 }
 
 bool HasPattern(absl::string_view name, absl::string_view pattern, AnyIds any) {

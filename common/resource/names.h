@@ -16,6 +16,8 @@ inline constexpr char kAnyId[] = "-";
 
 // 1 to 63 of a-z, 0-9 and `-`; begins with a letter, does not end with `-`.
 bool IsId(absl::string_view id);
+// Why a text is none, for a violation.
+std::string WhyNoId(absl::string_view text);
 // INVALID_ARGUMENT over `field` when the id is none.
 absl::Status CheckId(absl::string_view field, absl::string_view id);
 

@@ -295,6 +295,7 @@ void Checker::CheckText(Message* message, const FieldRules& rules, int index) {
     return Wrong(absl::StrCat("\"", Excerpt(*text), "\" is not ",
                               DescribeFormat(rules.format)));
   }
+  if (rules.chosen_id && !IsId(*text)) return Wrong(WhyNoId(*text));
   CheckReference(rules, *text);
 }
 

@@ -375,6 +375,17 @@ TEST(RequestCheck, DepthIsLimited) {
   EXPECT_EQ(Wrong(nested(90)).size(), 1u);
 }
 
+TEST(RequestCheck, AChosenIdIsJudgedWithTheRest) {
+  CreateBookRequest request;
+  request.set_parent("shelves/north");
+  request.set_book_id("Moby Dick");
+  EXPECT_THAT(Wrong(request), UnorderedElementsAre("book", "book_id"));
+  request.mutable_book();
+  EXPECT_THAT(Wrong(request), UnorderedElementsAre("book.title", "book_id"));
+  request.set_book_id("moby-dick");
+  EXPECT_THAT(Wrong(request), ElementsAre("book.title"));
+}
+
 TEST(RequestCheck, NamesAllThatIsWrongAndCountsTheRest) {
   CreateBookRequest request = Create([](Book* book) {
     for (int i = 0; i < 30; ++i) book->add_chapters();
