@@ -19,7 +19,7 @@ WAIT_SECONDS = 60
 
 
 def binaries():
-    return pathlib.Path(os.environ.get("TRANSPARENCY_BIN", ROOT / "build/test/bin"))
+    return pathlib.Path(os.environ.get("TRANSPARENCY_BIN_DIR", ROOT / "build/test/bin"))
 
 
 def server_conninfo():

@@ -31,7 +31,7 @@ def run(*command, folder=None, **environment):
 def pack_fixture(tmp_path_factory):
     """The pack, taken from its archive, far from the checkout."""
     folder = tmp_path_factory.mktemp("pack")
-    run(ROOT / "deploy/contract", folder / "made/contract", TRANSPARENCY_BIN=str(binaries()))
+    run(ROOT / "deploy/contract", folder / "made/contract", TRANSPARENCY_BIN_DIR=str(binaries()))
     with tarfile.open(folder / "made/contract.tar.gz") as archive:
         archive.extractall(folder)
     shutil.rmtree(folder / "made")
