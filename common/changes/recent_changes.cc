@@ -1,6 +1,7 @@
 #include "common/changes/recent_changes.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "common/changes/watch_event.h"
@@ -31,14 +32,16 @@ size_t BytesOf(const RecentChange& change) {
 void RecentChanges::Load(const resource::Snapshot& snapshot) {
   std::vector<ItemPtr> items;
   for (const auto& kind : snapshot.catalogue().kinds()) {
-    snapshot.Scan(*kind, "", [&](const Item& item) {
-      items.push_back(snapshot.Share(item.name()));
-      return true;
-    });
+    const auto before = static_cast<std::ptrdiff_t>(items.size());
+    snapshot.ShareAll(*kind,
+                      [&](const ItemPtr& item) { items.push_back(item); });
+    // Those of one kind come in order.
+    std::inplace_merge(items.begin(), items.begin() + before, items.end(),
+                       ByName());
   }
-  std::sort(items.begin(), items.end(), ByName());
   owner_ = resource::NextOwner();
-  present_.Assign(std::move(items), owner_);
+  present_.Clear();
+  for (ItemPtr& item : items) present_.Append(std::move(item), owner_);
   entries_.clear();
   bytes_ = 0;
   head_ = first_ = snapshot.revision();

@@ -159,14 +159,15 @@ class Checker {
   }
 
   void CheckReferences(const Kind& kind, const Snapshot& stored) {
+    std::unique_ptr<Message> scratch;
     stored.Scan(kind, "", [&](const Item& item) {
       if (item.deleted()) return true;
       if (kind.parent != nullptr &&
           stored.FindLive(ParentOf(item.name())) == nullptr) {
         Problem(item.name(), ": its parent is not there");
       }
-      VisitReferences(item.message(), [&](const FieldDescriptor* field,
-                                          const std::string& name) {
+      VisitReferences(item.message(&scratch), [&](const FieldDescriptor* field,
+                                                  const std::string& name) {
         const auto& type =
             field->options().GetExtension(google::api::resource_reference);
         const bool ours = catalogue_.ByType(type.type()) != nullptr ||
@@ -227,7 +228,7 @@ class Checker {
       Problem(*row[0], ": its row has not the name of its body");
       return;
     }
-    std::unique_ptr<Message> message(item->message().New());
+    std::unique_ptr<Message> message(item->kind().prototype->New());
     message->ParseFromArray(row[1]->data(), static_cast<int>(row[1]->size()));
     names->push_back(item->name());
     documents->push_back(table.RowJson(*message));

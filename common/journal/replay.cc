@@ -40,17 +40,6 @@ constexpr size_t kRowsAtOnce = 256;
 constexpr size_t kMaxChunks = 16;
 constexpr size_t kMaxMakers = 4;
 
-std::unique_ptr<Message> Parse(const Kind& kind, absl::string_view body) {
-  const Message* prototype =
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(
-          kind.descriptor);
-  std::unique_ptr<Message> message(prototype->New());
-  if (!message->ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-    return nullptr;
-  }
-  return message;
-}
-
 absl::Status Unreadable(absl::string_view name) {
   return absl::DataLossError(
       absl::StrCat("the stored body of ", name, " cannot be read"));
@@ -158,6 +147,7 @@ class ItemMakers {
 
   void Work(Maker* maker) {
     Chunk chunk;
+    std::unique_ptr<Message> scratch;
     while (true) {
       {
         absl::MutexLock lock(&mutex_);
@@ -171,7 +161,7 @@ class ItemMakers {
         chunks_.pop_front();
       }
       for (const Raw& raw : chunk.rows) {
-        maker->status.Update(Make(chunk, raw, &maker->part));
+        maker->status.Update(Make(chunk, raw, &scratch, &maker->part));
       }
       chunk.rows.clear();
       chunk.bytes.clear();
@@ -180,22 +170,17 @@ class ItemMakers {
   }
 
   absl::Status Make(const Chunk& chunk, const Raw& raw,
+                    std::unique_ptr<Message>* scratch,
                     resource::SnapshotPart* part) const {
-    const Kind& kind = *chunk.kind;
-    Item::Stored stored;
-    stored.body = chunk.At(raw.body);
-    stored.message = Parse(kind, stored.body);
-    stored.revision = raw.revision;
-    const bool personal = raw.salt.size > 0;
-    if (personal) {
-      stored.personal_salt = std::string(chunk.At(raw.salt));
-      stored.personal = Parse(kind, chunk.At(raw.personal));
-    }
-    if (stored.message == nullptr || (personal && stored.personal == nullptr)) {
+    ItemPtr item = Item::Read(*chunk.kind,
+                              {chunk.At(raw.body), chunk.At(raw.personal),
+                               chunk.At(raw.salt), raw.revision},
+                              now_, scratch);
+    if (item == nullptr) {
       return Unreadable(
-          absl::StrCat(kind.table, " of revision ", raw.revision));
+          absl::StrCat(chunk.kind->table, " of revision ", raw.revision));
     }
-    part->Add(Item::Make(kind, std::move(stored), now_));
+    part->Add(std::move(item), **scratch);
     return absl::OkStatus();
   }
 
@@ -209,13 +194,19 @@ class ItemMakers {
   std::vector<Maker> makers_;
 };
 
-absl::Status AddPersonal(const Kind& kind, const Replayed& replayed,
-                         Item::Stored* stored) {
-  if (!replayed.has_personal) return absl::OkStatus();
-  stored->personal = Parse(kind, replayed.personal_body);
-  if (stored->personal == nullptr) return Unreadable(replayed.entry.name);
-  stored->personal_salt = replayed.personal_salt;
-  return absl::OkStatus();
+// The item of an entry whose content is `stored`; its message is left in
+// `scratch`.
+absl::StatusOr<ItemPtr> Read(const Kind& kind, const Replayed& replayed,
+                             Item::StoredBytes stored, absl::Time at,
+                             std::unique_ptr<Message>* scratch) {
+  stored.revision = replayed.entry.revision;
+  if (replayed.has_personal) {
+    stored.personal = replayed.personal_body;
+    stored.personal_salt = replayed.personal_salt;
+  }
+  ItemPtr item = Item::Read(kind, stored, at, scratch);
+  if (item == nullptr) return Unreadable(replayed.entry.name);
+  return item;
 }
 
 absl::Status LoadRows(postgres::Session* session,
@@ -239,13 +230,10 @@ absl::Status LoadRows(postgres::Session* session,
 
 absl::StatusOr<ItemPtr> ItemOf(const Kind& kind, const Replayed& replayed,
                                absl::Time at) {
-  Item::Stored stored;
-  stored.revision = replayed.entry.revision;
-  stored.message = Parse(kind, replayed.entry.body);
-  if (stored.message == nullptr) return Unreadable(replayed.entry.name);
-  absl::Status personal = AddPersonal(kind, replayed, &stored);
-  if (!personal.ok()) return personal;
-  return Item::Make(kind, std::move(stored), at);
+  Item::StoredBytes stored;
+  stored.body = replayed.entry.body;
+  std::unique_ptr<Message> scratch;
+  return Read(kind, replayed, stored, at, &scratch);
 }
 
 Head ParseHead(const postgres::Result& row) {
@@ -324,20 +312,20 @@ absl::Status ReplayUnchecked(const Replayed& replayed, absl::Time now,
   const Entry& entry = replayed.entry;
   const Kind* kind = builder->view().catalogue().ByName(entry.name);
   if (kind == nullptr) return absl::OkStatus();
-  const ItemPtr previous = builder->view().Share(entry.name);
-  Item::Stored stored;
-  stored.revision = entry.revision;
+  Item::StoredBytes stored;
+  stored.body = entry.body;
+  std::string erased;
   if (entry.kind == v1::Change::ERASED) {
     // The entry is without content: the resource stays as it was.
+    const Item* previous = builder->view().Find(entry.name);
     if (previous == nullptr) return Unreadable(entry.name);
-    stored.message = previous->WithoutPersonal();
-  } else {
-    stored.message = Parse(*kind, entry.body);
+    erased = previous->StoredBody();
+    stored.body = erased;
   }
-  if (stored.message == nullptr) return Unreadable(entry.name);
-  absl::Status personal = AddPersonal(*kind, replayed, &stored);
-  if (!personal.ok()) return personal;
-  builder->Put(Item::Make(*kind, std::move(stored), now));
+  std::unique_ptr<Message> message;
+  absl::StatusOr<ItemPtr> item = Read(*kind, replayed, stored, now, &message);
+  if (!item.ok()) return item.status();
+  builder->Put(*std::move(item), message.get());
   return absl::OkStatus();
 }
 

@@ -262,7 +262,7 @@ void Workbench::Append(ItemPtr item, ChangeKind kind, EntrySource source,
   change.entry.reason = std::move(source.reason);
   change.entry.request_id = std::move(source.request_id);
   if (kind != v1::Change::ERASED) {
-    change.entry.body = SerializeDeterministic(*item->WithoutPersonal());
+    change.entry.body = item->StoredBody();
   }
   change.entry.public_digest = PublicDigest(*item);
   change.entry.digest = ChainDigest(head_.digest, change.entry);

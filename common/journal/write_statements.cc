@@ -70,10 +70,9 @@ postgres::Statement Upsert(const Table& table, const LastChanges& changes) {
   for (const auto& [name, change] : changes) {
     names.push_back(name);
     revisions.push_back(change->entry.revision);
-    bodies.push_back(
-        change->entry.kind == v1::Change::ERASED
-            ? SerializeDeterministic(*change->item->WithoutPersonal())
-            : change->entry.body);
+    bodies.push_back(change->entry.kind == v1::Change::ERASED
+                         ? change->item->StoredBody()
+                         : change->entry.body);
     documents.push_back(table.has_columns()
                             ? table.RowJson(change->item->message())
                             : std::string("{}"));

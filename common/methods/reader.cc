@@ -62,7 +62,7 @@ absl::Status Reader::Scan(const google::protobuf::Descriptor* type,
       status = StillWanted();
       if (!status.ok()) return false;
     }
-    if (item.deleted() || !form.Sees(item)) return true;
+    if (item.deleted() || !form.Sees(item, &scratch)) return true;
     return visit(form.Of(item, &scratch));
   });
   return status;

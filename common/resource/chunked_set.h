@@ -82,18 +82,19 @@ class ChunkedSet {
     if (chunk.entries.size() > kChunkEntries) Split(at, owner, at_end);
   }
 
-  // Takes the place of all entries: `sorted` is in order, no two are equal.
-  void Assign(std::vector<Entry> sorted, uint64_t owner) {
+  void Clear() {
     chunks_.clear();
-    size_ = sorted.size();
-    for (size_t first = 0; first < size_; first += kChunkEntries) {
-      const size_t last = std::min(first + kChunkEntries, size_);
-      auto chunk = std::make_shared<Chunk>(owner);
-      std::move(sorted.begin() + static_cast<std::ptrdiff_t>(first),
-                sorted.begin() + static_cast<std::ptrdiff_t>(last),
-                std::back_inserter(chunk->entries));
-      chunks_.push_back(std::move(chunk));
+    size_ = 0;
+  }
+
+  // Puts an entry that is greater than all others in.
+  void Append(Entry entry, uint64_t owner) {
+    if (chunks_.empty() || chunks_.back()->owner != owner ||
+        chunks_.back()->entries.size() == kChunkEntries) {
+      chunks_.push_back(std::make_shared<Chunk>(owner));
     }
+    chunks_.back()->entries.push_back(std::move(entry));
+    ++size_;
   }
 
   // Takes the entry equal to `key` out; false when there is none.

@@ -15,7 +15,9 @@ absl::StatusOr<std::shared_ptr<const Filter>> Filter::Parse(
   return std::make_shared<const Filter>(*std::move(bound));
 }
 
-Filter::Filter(filter_tree::NodePtr root) : root_(std::move(root)) {}
+Filter::Filter(filter_tree::NodePtr root) : root_(std::move(root)) {
+  if (root_ != nullptr) root_->AddFields(&fields_);
+}
 
 Filter::~Filter() = default;
 

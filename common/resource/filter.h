@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/resource/field_access.h"
+#include "common/resource/field_subset.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
@@ -50,9 +51,12 @@ class Filter {
   // Allocates nothing, but for maps and for a thread's first words.
   bool Matches(const google::protobuf::Message& message) const;
   bool matches_all() const { return root_ == nullptr; }
+  // The fields that Matches looks at.
+  const FieldSubset& fields() const { return fields_; }
 
  private:
   const std::unique_ptr<const filter_tree::Node> root_;  // null: everything
+  FieldSubset fields_;
 };
 
 }  // namespace transparency::resource

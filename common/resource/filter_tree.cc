@@ -24,6 +24,9 @@ class AndNode final : public Node {
     }
     return true;
   }
+  void AddFields(FieldSubset* fields) const override {
+    for (const NodePtr& operand : operands_) operand->AddFields(fields);
+  }
   Reach ReachOf(const Caller& caller) const override {
     Reach all = Reach::kAlways;
     for (const NodePtr& operand : operands_) {
@@ -48,6 +51,9 @@ class OrNode final : public Node {
     }
     return false;
   }
+  void AddFields(FieldSubset* fields) const override {
+    for (const NodePtr& operand : operands_) operand->AddFields(fields);
+  }
   Reach ReachOf(const Caller& caller) const override {
     Reach any = Reach::kNever;
     for (const NodePtr& operand : operands_) {
@@ -67,6 +73,9 @@ class NotNode final : public Node {
   explicit NotNode(NodePtr operand) : operand_(std::move(operand)) {}
   bool Matches(const Subject& subject) const override {
     return !operand_->Matches(subject);
+  }
+  void AddFields(FieldSubset* fields) const override {
+    operand_->AddFields(fields);
   }
   Reach ReachOf(const Caller& caller) const override {
     switch (operand_->ReachOf(caller)) {
@@ -149,6 +158,9 @@ class RestrictNode final : public Node {
                   return TestAt(holder, field, subject.caller);
                 });
   }
+  void AddFields(FieldSubset* fields) const override {
+    fields->Add(*steps_.front().field);
+  }
   Reach ReachOf(const Caller& caller) const override {
     return test_->NeverFor(caller) ? Reach::kNever : Reach::kDepends;
   }
@@ -185,6 +197,9 @@ class PresentNode final : public Node {
                              : reflection->HasField(holder, &field);
                 });
   }
+  void AddFields(FieldSubset* fields) const override {
+    fields->Add(*steps_.front().field);
+  }
 
  private:
   const Steps steps_;
@@ -197,6 +212,7 @@ class CallerNode final : public Node {
   bool Matches(const Subject& subject) const override {
     return test_(*subject.caller);
   }
+  void AddFields(FieldSubset*) const override {}
   Reach ReachOf(const Caller& caller) const override {
     return test_(caller) ? Reach::kAlways : Reach::kNever;
   }
@@ -257,6 +273,10 @@ class WordNode final : public Node {
 
   bool Matches(const Subject& subject) const override {
     return In(subject.message, searched_);
+  }
+  void AddFields(FieldSubset* fields) const override {
+    for (const FieldDescriptor* field : searched_.texts) fields->Add(*field);
+    for (const Searched& below : searched_.messages) fields->Add(*below.field);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "common/resource/caller.h"
 #include "common/resource/field_access.h"
+#include "common/resource/field_subset.h"
 #include "common/resource/predicate.h"
 #include "google/protobuf/message.h"
 
@@ -23,6 +24,8 @@ class Node {
  public:
   virtual ~Node() = default;
   virtual bool Matches(const Subject& subject) const = 0;
+  // Adds the fields of the message that it looks at.
+  virtual void AddFields(FieldSubset* fields) const = 0;
   // What can be said of the caller without a message.
   virtual Reach ReachOf(const Caller&) const { return Reach::kDepends; }
 };

@@ -63,19 +63,17 @@ void Serialize(const Message& message, std::string* bytes) {
   message.SerializePartialToCodedStream(&coded);
 }
 
-const Message& Copy(const Message& message, std::unique_ptr<Message>* scratch) {
-  if (*scratch == nullptr ||
-      (*scratch)->GetDescriptor() != message.GetDescriptor()) {
-    scratch->reset(message.New());
-  }
-  (*scratch)->CopyFrom(message);
-  return **scratch;
-}
-
 }  // namespace
 
 Form::Form(const Kind& kind, const Caller& caller)
-    : kind_(kind), caller_(caller) {
+    : kind_(kind),
+      caller_(caller),
+      public_(caller.anonymous() && caller.roles.empty()) {
+  if (kind.visible_when == nullptr) {
+    sees_ = Reach::kAlways;
+  } else if (!public_) {
+    sees_ = kind.visible_when->ReachOf(caller);
+  }
   for (const HiddenField& field : kind.hidden_fields) {
     switch (field.audience->ReachOf(caller)) {
       case Reach::kNever:
@@ -90,58 +88,93 @@ Form::Form(const Kind& kind, const Caller& caller)
   }
 }
 
-bool Form::Sees(const Item& item) const {
+template <class MessageOf>
+bool Form::SeesBy(const Item& item, const MessageOf& message_of) const {
   if (item.deleted() && !caller_.HasRole(kStaffRole)) return false;
-  if (kind_.visible_when == nullptr) return true;
-  if (caller_.anonymous() && caller_.roles.empty()) {
-    return item.public_bytes() != nullptr;
-  }
-  return kind_.visible_when->Matches(item.message(), caller_);
+  if (sees_ != Reach::kDepends) return sees_ == Reach::kAlways;
+  if (public_) return item.is_public();
+  return kind_.visible_when->Matches(message_of(), caller_);
+}
+
+bool Form::Sees(const Item& item) const {
+  return SeesBy(item, [&item]() -> const Message& { return item.message(); });
+}
+
+bool Form::Sees(const Item& item, std::unique_ptr<Message>* scratch) const {
+  return SeesBy(item, [&]() -> const Message& {
+    return item.message(kind_.visible_when->fields(), scratch);
+  });
 }
 
 bool Form::SeesAllLive() const {
-  return kind_.visible_when == nullptr ||
-         kind_.visible_when->ReachOf(caller_) == Reach::kAlways;
+  return sees_ == Reach::kAlways ||
+         (public_ && kind_.visible_when->ReachOf(caller_) == Reach::kAlways);
 }
 
-void Form::HiddenIn(const Item& item, const Hidden& candidates,
+void Form::HiddenIn(const Message& resource, const Hidden& candidates,
                     Hidden* hidden) const {
   for (const HiddenField* field : candidates) {
-    if (IsSet(item.message(), field->path) &&
-        !field->audience->Matches(item.message(), caller_)) {
+    if (IsSet(resource, field->path) &&
+        !field->audience->Matches(resource, caller_)) {
       hidden->push_back(field);
     }
   }
 }
 
-const Message& Form::Of(const Item& item,
-                        std::unique_ptr<Message>* scratch) const {
-  if (always_.empty() && sometimes_.empty()) return item.message();
-  Hidden hidden;
-  HiddenIn(item, always_, &hidden);
-  HiddenIn(item, sometimes_, &hidden);
-  if (hidden.empty()) return item.message();
-  Copy(item.message(), scratch);
+const Message& Form::Without(const Hidden& hidden, const Message& full,
+                             std::unique_ptr<Message>* scratch) {
+  if (hidden.empty()) return full;
+  if (scratch->get() != &full) {
+    if (*scratch == nullptr ||
+        (*scratch)->GetDescriptor() != full.GetDescriptor()) {
+      scratch->reset(full.New());
+    }
+    (*scratch)->CopyFrom(full);
+  }
   for (const HiddenField* field : hidden) Clear(scratch->get(), field->path);
   return **scratch;
 }
 
-const Message& Form::ForQuery(const Item& item,
+const Message& Form::Of(const Item& item,
+                        std::unique_ptr<Message>* scratch) const {
+  const Message& full = item.message(scratch);
+  if (always_.empty() && sometimes_.empty()) return full;
+  Hidden hidden;
+  HiddenIn(full, always_, &hidden);
+  HiddenIn(full, sometimes_, &hidden);
+  return Without(hidden, full, scratch);
+}
+
+const Message& Form::ForQuery(const Item& item, const FieldSubset& wanted,
                               std::unique_ptr<Message>* scratch) const {
-  if (sometimes_.empty()) return item.message();
-  return Of(item, scratch);
+  const Message& full = item.message(wanted, scratch);
+  if (sometimes_.empty()) return full;
+  Hidden hidden;
+  HiddenIn(full, sometimes_, &hidden);
+  return Without(hidden, full, scratch);
+}
+
+FieldSubset Form::ForQuery(FieldSubset wanted) const {
+  if (wanted.empty()) return wanted;
+  for (const HiddenField* field : sometimes_) {
+    wanted.Add(field->audience->fields());
+  }
+  return wanted;
 }
 
 const std::string& Form::Bytes(const Item& item, std::string* scratch) const {
   if (always_.empty() && sometimes_.empty()) return item.bytes();
-  if (caller_.anonymous() && caller_.roles.empty()) {
+  if (public_) {
     const std::string* bytes = item.public_bytes();
     if (bytes != nullptr) return *bytes;
   }
   std::unique_ptr<Message> copy;
-  const Message& form = Of(item, &copy);
-  if (copy == nullptr) return item.bytes();
-  Serialize(form, scratch);
+  const Message& full = item.message(&copy);
+  Hidden hidden;
+  HiddenIn(full, always_, &hidden);
+  HiddenIn(full, sometimes_, &hidden);
+  if (hidden.empty()) return item.bytes();
+  Serialize(Without(hidden, full, &copy), scratch);
   return *scratch;
 }
 
@@ -168,7 +201,7 @@ std::string Form::Fingerprint() const {
         kind_.delete_time_field != nullptr && caller_.HasRole(kStaffRole);
     return sees_deleted ? "staff" : "all";
   }
-  if (caller_.anonymous() && caller_.roles.empty()) return "public";
+  if (public_) return "public";
   std::vector<std::string> parts = caller_.roles;
   std::sort(parts.begin(), parts.end());
   parts.push_back(caller_.subject);

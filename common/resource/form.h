@@ -6,8 +6,10 @@
 
 #include "common/resource/caller.h"
 #include "common/resource/field_access.h"
+#include "common/resource/field_subset.h"
 #include "common/resource/item.h"
 #include "common/resource/kind.h"
+#include "common/resource/predicate.h"
 #include "google/protobuf/message.h"
 
 namespace transparency::resource {
@@ -22,6 +24,9 @@ class Form {
   // Whether the resource exists for the caller. A deleted one does for staff
   // alone.
   bool Sees(const Item& item) const;
+  // The same for a look at very many; `scratch` may be used again for the next.
+  bool Sees(const Item& item,
+            std::unique_ptr<google::protobuf::Message>* scratch) const;
 
   // Whether it sees every resource of the kind that is not deleted.
   bool SeesAllLive() const;
@@ -36,11 +41,14 @@ class Form {
   // Of, serialized. The item's own bytes where nothing is hidden.
   const std::string& Bytes(const Item& item, std::string* scratch) const;
 
-  // Like Of for a filter or an order over fields(): fields that exist for the
-  // caller in no resource may still be in it.
+  // Like Of for a filter or an order that looks at `wanted`, a part of
+  // fields(): others may be missing, and fields that exist for the caller in no
+  // resource may still be there. `wanted` is what ForQuery(wanted) says.
   const google::protobuf::Message& ForQuery(
-      const Item& item,
+      const Item& item, const FieldSubset& wanted,
       std::unique_ptr<google::protobuf::Message>* scratch) const;
+  // What has to be read of an item to look at `wanted` in the caller's form.
+  FieldSubset ForQuery(FieldSubset wanted) const;
 
   // The fields that exist for the caller: those that it sees in some resource.
   FieldAccess fields() const;
@@ -54,12 +62,21 @@ class Form {
  private:
   using Hidden = std::vector<const HiddenField*>;
 
-  // Adds those of `candidates` that the caller does not see in this item.
-  void HiddenIn(const Item& item, const Hidden& candidates,
-                Hidden* hidden) const;
+  template <class MessageOf>
+  bool SeesBy(const Item& item, const MessageOf& message_of) const;
+  // Adds those of `candidates` that the caller does not see in this resource.
+  void HiddenIn(const google::protobuf::Message& resource,
+                const Hidden& candidates, Hidden* hidden) const;
+  // `full` without the hidden fields, in `scratch` if there are any.
+  static const google::protobuf::Message& Without(
+      const Hidden& hidden, const google::protobuf::Message& full,
+      std::unique_ptr<google::protobuf::Message>* scratch);
 
   const Kind& kind_;
   const Caller& caller_;
+  const bool public_;  // the caller is
+  // What visible_when says of the caller; of the public each item knows.
+  Reach sees_ = Reach::kDepends;
   Hidden always_;     // in every resource
   Hidden sometimes_;  // depending on the resource
 };

@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/resource/form.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -22,6 +23,10 @@ using google::protobuf::Message;
 // Bytes of a digest that an etag shows: 64 bits tell versions of one resource
 // apart.
 constexpr size_t kEtagBytes = 8;
+// In hexadecimal digits and quotes.
+constexpr size_t kEtagLength = 2 * kEtagBytes + 2;
+// Room for the etag's field behind a message's bytes: tag, length, text.
+constexpr size_t kEtagFieldBytes = 5 + 1 + kEtagLength;
 
 // Appends the message as bytes, `size` of them by its ByteSizeLong. The same
 // message always gives the same bytes, also where it holds a map.
@@ -60,112 +65,197 @@ std::string Etag(absl::string_view plain, absl::string_view salt) {
       "\"", absl::BytesToHexString(digest.substr(0, kEtagBytes)), "\"");
 }
 
-// Room for the etag's field behind a message's bytes.
-constexpr size_t kEtagFieldBytes = 24;
-
-// Appends one text field on the wire; behind a message it is part of it.
-void AppendField(const FieldDescriptor& field, absl::string_view value,
-                 std::string* bytes) {
+// Appends the etag's field, its text blank; behind a message it is part of it.
+void AppendBlankEtag(const FieldDescriptor& field, std::string* bytes) {
   using google::protobuf::internal::WireFormatLite;
   using google::protobuf::io::CodedOutputStream;
-  uint8_t head[10];
+  uint8_t head[kEtagFieldBytes - kEtagLength];
   uint8_t* end = CodedOutputStream::WriteTagToArray(
       WireFormatLite::MakeTag(field.number(),
                               WireFormatLite::WIRETYPE_LENGTH_DELIMITED),
       head);
-  end = CodedOutputStream::WriteVarint32ToArray(
-      static_cast<uint32_t>(value.size()), end);
+  end = CodedOutputStream::WriteVarint32ToArray(kEtagLength, end);
   bytes->append(reinterpret_cast<const char*>(head),
                 static_cast<size_t>(end - head));
-  bytes->append(value.data(), value.size());
+  bytes->append(kEtagLength, ' ');
 }
 
-// `body`, a message of the item's type, as Deterministic gives it.
-std::string Reserialized(const Item& item, absl::string_view body) {
-  std::unique_ptr<Message> message(item.message().New());
-  message->ParsePartialFromArray(body.data(), static_cast<int>(body.size()));
-  message->GetReflection()->ClearField(message.get(), item.kind().etag_field);
+bool Parse(absl::string_view bytes, Message* message) {
+  return message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+bool Merge(absl::string_view bytes, Message* message) {
+  google::protobuf::io::CodedInputStream stream(
+      reinterpret_cast<const uint8_t*>(bytes.data()),
+      static_cast<int>(bytes.size()));
+  return message->MergeFromCodedStream(&stream);
+}
+
+// `body`, a message of the kind, as Deterministic gives it.
+std::string Reserialized(const Kind& kind, absl::string_view body) {
+  std::unique_ptr<Message> message(kind.prototype->New());
+  Parse(body, message.get());
+  message->GetReflection()->ClearField(message.get(), kind.etag_field);
   return Deterministic(*message);
 }
 
+Message* ScratchOf(const Kind& kind, std::unique_ptr<Message>* scratch) {
+  if (*scratch == nullptr || (*scratch)->GetDescriptor() != kind.descriptor) {
+    scratch->reset(kind.prototype->New());
+  }
+  return scratch->get();
+}
+
 }  // namespace
+
+std::shared_ptr<Item> Item::New(const Kind& kind, int64_t revision,
+                                absl::string_view personal_salt) {
+  auto item = std::make_shared<Item>(Private(), kind);
+  item->revision_ = revision;
+  item->personal_salt_ = std::string(personal_salt);
+  return item;
+}
+
+Item::~Item() { delete message_.load(std::memory_order_acquire); }
 
 std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
                                        absl::Time now) {
   std::unique_ptr<Message> message = std::move(stored.message);
   if (stored.personal != nullptr) message->MergeFrom(*stored.personal);
-  std::shared_ptr<Item> item(new Item(kind));
-  item->revision_ = stored.revision;
-  item->personal_salt_ = std::move(stored.personal_salt);
   const bool compare = kind.rules.effective && !stored.recorded_in_effect;
-  const bool has_body = !stored.body.empty() && stored.personal == nullptr;
+  const std::string before = compare ? Deterministic(*message) : std::string();
+  auto item = New(kind, stored.revision, stored.personal_salt);
+  item->BringIntoEffect(message.get(), now);
+  item->clock_pending_ = compare && item->plain() != before;
+  message->GetReflection()->SetString(message.get(), kind.etag_field,
+                                      item->etag());
+  item->message_.store(message.release(), std::memory_order_release);
+  return item;
+}
+
+std::shared_ptr<const Item> Item::Read(const Kind& kind,
+                                       const StoredBytes& stored,
+                                       absl::Time now,
+                                       std::unique_ptr<Message>* scratch) {
+  Message* message = ScratchOf(kind, scratch);
+  if (!Parse(stored.body, message)) return nullptr;
+  const bool personal = !stored.personal.empty();
+  if (personal && !Merge(stored.personal, message)) return nullptr;
+  const bool compare = static_cast<bool>(kind.rules.effective);
   const std::string before =
-      compare && !has_body ? Deterministic(*message) : std::string();
-  const absl::string_view after = item->Finish(std::move(message), now);
-  if (compare && has_body) {
+      compare && personal ? Deterministic(*message) : std::string();
+  auto item = New(kind, stored.revision, stored.personal_salt);
+  item->BringIntoEffect(message, now);
+  if (compare && !personal) {
     // Other bytes may stand for the same message still.
-    item->clock_pending_ =
-        after != stored.body && after != Reserialized(*item, stored.body);
+    item->clock_pending_ = item->plain() != stored.body &&
+                           item->plain() != Reserialized(kind, stored.body);
   } else {
-    item->clock_pending_ = compare && after != before;
+    item->clock_pending_ = compare && item->plain() != before;
   }
   return item;
 }
 
 std::shared_ptr<const Item> Item::At(absl::Time now) const {
-  std::unique_ptr<Message> copy(message_->New());
-  copy->CopyFrom(*message_);
-  std::shared_ptr<Item> item(new Item(kind_));
-  item->revision_ = revision_;
-  item->personal_salt_ = personal_salt_;
-  item->Finish(std::move(copy), now);
-  item->clock_pending_ = clock_pending_ || item->etag() != etag();
+  std::unique_ptr<Message> copy(kind_.prototype->New());
+  Parse(plain(), copy.get());
+  auto item = New(kind_, revision_, personal_salt_);
+  item->BringIntoEffect(copy.get(), now);
+  item->clock_pending_ = clock_pending_ || item->plain() != plain();
   return item;
 }
 
-absl::string_view Item::Finish(std::unique_ptr<Message> message,
-                               absl::Time now) {
+void Item::BringIntoEffect(Message* message, absl::Time now) {
   const auto* reflection = message->GetReflection();
-  reflection->ClearField(message.get(), kind_.etag_field);
+  reflection->ClearField(message, kind_.etag_field);
   deleted_ = kind_.IsDeleted(*message);
   if (kind_.rules.effective && !deleted_) {
-    next_change_ = kind_.rules.effective(message.get(), now);
+    next_change_ = kind_.rules.effective(message, now);
   }
-  const size_t size = message->ByteSizeLong();
-  bytes_.reserve(size + kEtagFieldBytes);
-  AppendDeterministic(*message, size, &bytes_);
-  const std::string etag = Etag(bytes_, personal_salt_);
-  AppendField(*kind_.etag_field, etag, &bytes_);
-  reflection->SetString(message.get(), kind_.etag_field, etag);
-  name_ = &reflection->GetStringReference(*message, kind_.name_field, nullptr);
-  message_ = std::move(message);
-  FindPublicForm();
-  return absl::string_view(bytes_).substr(0, size);
+  name_ = reflection->GetString(*message, kind_.name_field);
+  plain_size_ = message->ByteSizeLong();
+  bytes_.reserve(plain_size_ + kEtagFieldBytes);
+  AppendDeterministic(*message, plain_size_, &bytes_);
+  AppendBlankEtag(*kind_.etag_field, &bytes_);
+  public_ = PublicSees(kind_, *message);
+  hides_from_public_ = public_ && HidesFromPublic(kind_, *message);
 }
 
-void Item::FindPublicForm() {
-  public_visible_ = PublicSees(kind_, *message_);
-  if (!public_visible_) return;
-  if (!HidesFromPublic(kind_, *message_)) return;
-  std::unique_ptr<Message> form(message_->New());
-  form->CopyFrom(*message_);
-  ToPublic(kind_, form.get());
-  std::string bytes = Deterministic(*form);
-  if (bytes.size() != bytes_.size()) {
-    public_bytes_ = std::make_unique<const std::string>(std::move(bytes));
-  }
+absl::string_view Item::plain() const {
+  return absl::string_view(bytes_).substr(0, plain_size_);
 }
 
-const std::string& Item::etag() const {
-  return message_->GetReflection()->GetStringReference(
-      *message_, kind_.etag_field, nullptr);
+// Of several threads that come at once the first one's result is kept.
+void Item::Seal() const {
+  static absl::Mutex mutex(absl::kConstInit);
+  const std::string etag = Etag(plain(), personal_salt_);
+  std::string form_bytes;
+  if (hides_from_public_) {
+    std::unique_ptr<Message> form(kind_.prototype->New());
+    Parse(plain(), form.get());
+    form->GetReflection()->SetString(form.get(), kind_.etag_field, etag);
+    ToPublic(kind_, form.get());
+    form_bytes = Deterministic(*form);
+  }
+  absl::MutexLock lock(&mutex);
+  if (sealed_.load(std::memory_order_relaxed)) return;
+  // In place: others may be reading what is before it.
+  std::copy(etag.begin(), etag.end(), bytes_.end() - kEtagLength);
+  if (hides_from_public_ && form_bytes.size() != bytes_.size()) {
+    public_bytes_ = std::make_unique<const std::string>(std::move(form_bytes));
+  }
+  sealed_.store(true, std::memory_order_release);
+}
+
+const std::string& Item::bytes() const {
+  if (!sealed_.load(std::memory_order_acquire)) Seal();
+  return bytes_;
+}
+
+const std::string* Item::public_bytes() const {
+  if (!public_) return nullptr;
+  const std::string& all = bytes();
+  return public_bytes_ != nullptr ? public_bytes_.get() : &all;
+}
+
+std::string Item::etag() const {
+  return bytes().substr(bytes_.size() - kEtagLength);
+}
+
+const Message& Item::message() const {
+  const Message* kept = message_.load(std::memory_order_acquire);
+  if (kept != nullptr) return *kept;
+  std::unique_ptr<Message> message(kind_.prototype->New());
+  Parse(bytes(), message.get());
+  if (message_.compare_exchange_strong(kept, message.get(),
+                                       std::memory_order_acq_rel)) {
+    return *message.release();
+  }
+  return *kept;
+}
+
+const Message& Item::message(std::unique_ptr<Message>* scratch) const {
+  const Message* kept = message_.load(std::memory_order_acquire);
+  if (kept != nullptr) return *kept;
+  Message* message = ScratchOf(kind_, scratch);
+  Parse(bytes(), message);
+  return *message;
+}
+
+const Message& Item::message(const FieldSubset& fields,
+                             std::unique_ptr<Message>* scratch) const {
+  const Message* kept = message_.load(std::memory_order_acquire);
+  if (kept != nullptr) return *kept;
+  Message* message = ScratchOf(kind_, scratch);
+  const bool etag = fields.Has(kind_.etag_field->number());
+  fields.Parse(etag ? absl::string_view(bytes()) : plain(), message);
+  return *message;
 }
 
 std::unique_ptr<Message> Item::WithoutPersonal() const {
-  std::unique_ptr<Message> copy(message_->New());
-  copy->CopyFrom(*message_);
+  std::unique_ptr<Message> copy(kind_.prototype->New());
+  Parse(plain(), copy.get());
   const auto* reflection = copy->GetReflection();
-  reflection->ClearField(copy.get(), kind_.etag_field);
   for (const FieldDescriptor* field : kind_.personal_fields) {
     reflection->ClearField(copy.get(), field);
   }
@@ -173,20 +263,19 @@ std::unique_ptr<Message> Item::WithoutPersonal() const {
 }
 
 std::unique_ptr<Message> Item::PersonalOnly() const {
-  const auto* reflection = message_->GetReflection();
-  std::vector<const FieldDescriptor*> set;
-  reflection->ListFields(*message_, &set);
-  std::unique_ptr<Message> only(message_->New());
-  only->CopyFrom(*message_);
-  bool any = false;
-  for (const FieldDescriptor* field : set) {
-    const bool personal =
-        std::find(kind_.personal_fields.begin(), kind_.personal_fields.end(),
-                  field) != kind_.personal_fields.end();
-    any = any || personal;
-    if (!personal) reflection->ClearField(only.get(), field);
+  FieldSubset personal;
+  for (const FieldDescriptor* field : kind_.personal_fields) {
+    personal.Add(*field);
   }
-  return any ? std::move(only) : nullptr;
+  if (personal.empty()) return nullptr;
+  std::unique_ptr<Message> only(kind_.prototype->New());
+  personal.Parse(plain(), only.get());
+  return only->ByteSizeLong() > 0 ? std::move(only) : nullptr;
+}
+
+std::string Item::StoredBody() const {
+  return kind_.personal_fields.empty() ? std::string(plain())
+                                       : Deterministic(*WithoutPersonal());
 }
 
 }  // namespace transparency::resource

@@ -164,6 +164,9 @@ std::string Kind::TitleOf(const google::protobuf::Message& resource) const {
 absl::Status Catalogue::Add(const Descriptor* descriptor, KindRules rules) {
   auto kind = std::make_unique<Kind>();
   kind->descriptor = descriptor;
+  kind->prototype =
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(
+          descriptor);
   kind->rules = std::move(rules);
   absl::Status status = ReadPattern(kind.get());
   if (status.ok()) status = ReadFields(kind.get());

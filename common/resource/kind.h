@@ -107,6 +107,8 @@ struct HiddenField {
 // Immutable once in a Catalogue.
 struct Kind {
   const google::protobuf::Descriptor* descriptor = nullptr;
+  // The default instance: what messages of this kind are made from.
+  const google::protobuf::Message* prototype = nullptr;
   std::string type;        // certification.transparency/Certificate
   std::string pattern;     // certificates/{certificate}
   std::string collection;  // certificates: the last collection id

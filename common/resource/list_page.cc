@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/resource/field_subset.h"
 #include "common/resource/filter.h"
 #include "common/resource/names.h"
 #include "common/resource/order.h"
@@ -96,6 +97,7 @@ class Lister {
   absl::FunctionRef<absl::Status()> still_wanted_;
   std::shared_ptr<const Filter> filter_;
   std::shared_ptr<const Order> order_;
+  FieldSubset wanted_;  // what both look at
   std::string prefix_;
   std::vector<std::string> query_;
   size_t size_ = 0;
@@ -108,6 +110,7 @@ absl::Status Lister::ReadFilter() {
       Filter::Parse(list_.filter, *list_.kind.descriptor, list_.form.fields());
   if (!filter.ok()) return filter.status();
   filter_ = *std::move(filter);
+  wanted_ = filter_->fields();
   prefix_ = PrefixOf(list_.kind, list_.parent);
   return absl::OkStatus();
 }
@@ -120,6 +123,7 @@ absl::Status Lister::ReadPlace() {
       Order::Parse(list_.order_by, *list_.kind.descriptor, list_.form.fields());
   if (!order.ok()) return order.status();
   order_ = *std::move(order);
+  wanted_.Add(order_->fields());
   query_ = {std::string(list_.method), std::string(list_.parent),
             std::string(list_.filter), std::string(list_.order_by),
             list_.form.Fingerprint(),  list_.show_deleted ? "deleted" : ""};
@@ -138,6 +142,7 @@ absl::Status Lister::Scan(
   int examined = 0;
   int counted = 0;
   std::unique_ptr<Message> scratch;
+  const FieldSubset wanted = list_.form.ForQuery(wanted_);
   const bool any_parent = absl::StrContains(list_.parent, kAnyId);
   list_.snapshot.Scan(list_.kind, from, [&](const Item& item) {
     if (!absl::StartsWith(item.name(), prefix_)) return false;
@@ -147,13 +152,13 @@ absl::Status Lister::Scan(
     }
     if ((item.deleted() && !list_.show_deleted) ||
         (any_parent && !ParentMatches(ParentOf(item.name()), list_.parent)) ||
-        !list_.form.Sees(item)) {
+        !list_.form.Sees(item, &scratch)) {
       return true;
     }
     // Only what exists for the caller counts, and is named in a token.
     if (++counted > budget) return false;
     stopped_at_ = item.name();
-    const Message& seen = list_.form.ForQuery(item, &scratch);
+    const Message& seen = list_.form.ForQuery(item, wanted, &scratch);
     return !filter_->Matches(seen) || visit(item, seen);
   });
   if (counted <= budget) stopped_at_.clear();

@@ -203,6 +203,7 @@ absl::StatusOr<std::shared_ptr<const Order>> Order::Parse(
   if (RulesOf(*first.path[0]).identifier && !first.descending) {
     order->fields_.clear();
   }
+  for (const Field& by : order->fields_) order->subset_.Add(*by.path[0]);
   return std::shared_ptr<const Order>(std::move(order));
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/resource/field_access.h"
+#include "common/resource/field_subset.h"
 #include "google/protobuf/message.h"
 
 namespace transparency::resource {
@@ -33,6 +34,9 @@ class Order {
   // Nothing but the name, ascending.
   bool by_name() const { return fields_.empty(); }
 
+  // The fields that Key looks at.
+  const FieldSubset& fields() const { return subset_; }
+
   // Resources sort as the bytes of their keys do, those with equal keys by name
   // ascending. Replaces `key`. At most kMaxKeyBytes.
   void Key(const google::protobuf::Message& resource, std::string* key) const;
@@ -46,6 +50,7 @@ class Order {
   };
 
   std::vector<Field> fields_;
+  FieldSubset subset_;
 };
 
 }  // namespace transparency::resource

@@ -9,18 +9,22 @@ namespace {
 
 class BoundPredicate final : public Predicate {
  public:
-  explicit BoundPredicate(filter_tree::NodePtr root) : root_(std::move(root)) {}
+  explicit BoundPredicate(filter_tree::NodePtr root) : root_(std::move(root)) {
+    if (root_ != nullptr) root_->AddFields(&fields_);
+  }
 
   bool Matches(const google::protobuf::Message& message,
                const Caller& caller) const override {
     return root_ == nullptr || root_->Matches({message, &caller});
   }
+  const FieldSubset& fields() const override { return fields_; }
   Reach ReachOf(const Caller& caller) const override {
     return root_ == nullptr ? Reach::kAlways : root_->ReachOf(caller);
   }
 
  private:
   const filter_tree::NodePtr root_;  // null: everything
+  FieldSubset fields_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/resource/caller.h"
+#include "common/resource/field_subset.h"
 #include "google/protobuf/message.h"
 
 namespace transparency::resource {
@@ -28,6 +29,8 @@ class Predicate {
   virtual ~Predicate() = default;
   virtual bool Matches(const google::protobuf::Message& message,
                        const Caller& caller) const = 0;
+  // The fields that Matches looks at.
+  virtual const FieldSubset& fields() const = 0;
   // kNever and kAlways hold for every message.
   virtual Reach ReachOf(const Caller& caller) const = 0;
 };

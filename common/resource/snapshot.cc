@@ -1,8 +1,8 @@
 #include "common/resource/snapshot.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -143,46 +143,49 @@ bool Less(const IndexKey& a, const IndexKey& b) {
   return a.group != b.group ? a.group < b.group : a.order < b.order;
 }
 
-// Every key under which an item stands in the index.
-std::vector<IndexKey> KeysOf(const Item& item) {
-  std::vector<IndexKey> keys;
-  if (item.clock_pending()) keys.push_back(PendingKey());
-  if (item.deleted()) return keys;
+// Every key under which an item, whose message this is, stands in the index.
+// Replaces `keys`.
+void KeysOf(const Item& item, const Message& message,
+            std::vector<IndexKey>* keys) {
+  keys->clear();
+  if (item.clock_pending()) keys->push_back(PendingKey());
+  if (item.deleted()) return;
   if (item.next_change() != absl::InfiniteFuture()) {
-    keys.push_back(DueKey(item.next_change()));
+    keys->push_back(DueKey(item.next_change()));
   }
-  VisitReferences(item.message(), [&](const std::string& name) {
-    keys.push_back(ReferenceKey(name));
+  VisitReferences(message, [&](const std::string& name) {
+    keys->push_back(ReferenceKey(name));
   });
-  if (item.kind().rules.keys) item.kind().rules.keys(item.message(), &keys);
+  if (item.kind().rules.keys) item.kind().rules.keys(message, keys);
   // The same name may stand in several fields.
-  std::sort(keys.begin(), keys.end(), Less);
+  std::sort(keys->begin(), keys->end(), Less);
   const auto same = [](const IndexKey& x, const IndexKey& y) {
     return x.group == y.group && x.order == y.order;
   };
-  keys.erase(std::unique(keys.begin(), keys.end(), same), keys.end());
-  return keys;
+  keys->erase(std::unique(keys->begin(), keys->end(), same), keys->end());
 }
 
-bool Holds(const Item& item, absl::string_view reference) {
+bool Holds(const Message& message, absl::string_view reference) {
   bool found = false;
-  VisitReferences(item.message(), [&](const std::string& name) {
+  VisitReferences(message, [&](const std::string& name) {
     found = found || name == reference;
   });
   return found;
 }
 
-template <class Entry, class Less>
-void MergeInto(std::vector<Entry>* sorted, std::vector<Entry> more, Less less) {
-  const auto middle = static_cast<std::ptrdiff_t>(sorted->size());
-  if (middle == 0) {
-    *sorted = std::move(more);
-    return;
+// Calls `take(source)` for the source whose next element is the least, `less`
+// comparing two sources by that, until all `left(source)` are false.
+template <class Left, class LessNext, class Take>
+void Merge(size_t sources, const Left& left, const LessNext& less,
+           const Take& take) {
+  while (true) {
+    size_t least = sources;
+    for (size_t i = 0; i < sources; ++i) {
+      if (left(i) && (least == sources || less(i, least))) least = i;
+    }
+    if (least == sources) return;
+    take(least);
   }
-  sorted->insert(sorted->end(), std::make_move_iterator(more.begin()),
-                 std::make_move_iterator(more.end()));
-  std::inplace_merge(sorted->begin(), sorted->begin() + middle, sorted->end(),
-                     less);
 }
 
 }  // namespace
@@ -240,6 +243,14 @@ void Snapshot::Scan(const Kind& kind, absl::string_view from,
       from, [&](const ItemPtr& item) { return visit(*item); });
 }
 
+void Snapshot::ShareAll(const Kind& kind,
+                        absl::FunctionRef<void(const ItemPtr&)> take) const {
+  items_[Slot(kind)].ScanFrom(absl::string_view(), [&](const ItemPtr& item) {
+    take(item);
+    return true;
+  });
+}
+
 size_t Snapshot::Count(const Kind& kind) const {
   return items_[Slot(kind)].size();
 }
@@ -258,8 +269,10 @@ void Snapshot::Lookup(IndexKey from, int64_t until,
 
 void Snapshot::Referrers(absl::string_view name,
                          absl::FunctionRef<bool(const Item&)> visit) const {
-  Lookup(ReferenceKey(name), kLast,
-         [&](const Item& item) { return !Holds(item, name) || visit(item); });
+  std::unique_ptr<Message> scratch;
+  Lookup(ReferenceKey(name), kLast, [&](const Item& item) {
+    return !Holds(item.message(&scratch), name) || visit(item);
+  });
 }
 
 absl::Time Snapshot::next_change() const {
@@ -283,66 +296,91 @@ std::vector<const Item*> Snapshot::ClockPending(size_t limit) const {
   return pending;
 }
 
-ItemPtr SnapshotBuilder::Put(ItemPtr item) {
+ItemPtr SnapshotBuilder::Put(ItemPtr item, const Message* message) {
   const size_t slot = snapshot_.Slot(item->kind());
   auto& items = snapshot_.items_[slot];
   ItemPtr before;
   if (const ItemPtr* found = items.Find(absl::string_view(item->name()))) {
     before = *found;
-    Index(before, false);
+    Index(*before, nullptr, false);
     if (before->deleted()) --snapshot_.deleted_[slot];
   }
-  Index(item, true);
+  Index(*item, message, true);
   if (item->deleted()) ++snapshot_.deleted_[slot];
   items.Put(std::move(item), owner_);
   return before;
 }
 
+void SnapshotPart::Add(ItemPtr item, const Message& message) {
+  KeysOf(*item, message, &keys_);
+  for (const IndexKey& key : keys_) places_.push_back({key, items_.size()});
+  items_.push_back(std::move(item));
+}
+
 void SnapshotPart::Sort() {
-  const auto by_name = [](const ItemPtr& a, const ItemPtr& b) {
-    return a->name() < b->name();
-  };
-  if (!std::is_sorted(items_.begin(), items_.end(), by_name)) {
-    std::sort(items_.begin(), items_.end(), by_name);
+  if (!std::is_sorted(items_.begin(), items_.end(), Snapshot::ByName())) {
+    std::vector<size_t> order(items_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(), [this](size_t a, size_t b) {
+      return items_[a]->name() < items_[b]->name();
+    });
+    std::vector<ItemPtr> sorted(items_.size());
+    std::vector<size_t> numbers(items_.size());
+    for (size_t number = 0; number < order.size(); ++number) {
+      sorted[number] = std::move(items_[order[number]]);
+      numbers[order[number]] = number;
+    }
+    items_ = std::move(sorted);
+    Renumber(numbers);
   }
-  // Numbers of items are in the order of names, and quicker to compare.
-  std::vector<std::pair<IndexKey, size_t>> places;
-  for (size_t i = 0; i < items_.size(); ++i) {
-    for (const IndexKey& key : KeysOf(*items_[i])) places.emplace_back(key, i);
-  }
-  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) {
-    if (Less(a.first, b.first)) return true;
-    return !Less(b.first, a.first) && a.second < b.second;
+  std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) {
+    if (Less(a.key, b.key)) return true;
+    return !Less(b.key, a.key) && a.number < b.number;
   });
-  entries_.reserve(places.size());
-  for (const auto& [key, number] : places) {
-    entries_.push_back({key, items_[number].get()});
-  }
+}
+
+void SnapshotPart::Renumber(const std::vector<size_t>& numbers) {
+  for (Place& place : places_) place.number = numbers[place.number];
 }
 
 void SnapshotBuilder::Fill(std::vector<SnapshotPart> parts) {
-  std::vector<ItemPtr> items;
-  std::vector<Snapshot::IndexEntry> entries;
-  for (SnapshotPart& part : parts) {
-    MergeInto(&items, std::move(part.items_), Snapshot::ByName());
-    MergeInto(&entries, std::move(part.entries_), Snapshot::ByKey());
-  }
-  std::vector<std::vector<ItemPtr>> by_kind(snapshot_.items_.size());
-  for (ItemPtr& item : items) {
-    const size_t slot = snapshot_.Slot(item->kind());
-    if (item->deleted()) ++snapshot_.deleted_[slot];
-    by_kind[slot].push_back(std::move(item));
-  }
-  for (size_t slot = 0; slot < by_kind.size(); ++slot) {
-    snapshot_.items_[slot].Assign(std::move(by_kind[slot]), owner_);
-  }
-  snapshot_.index_.Assign(std::move(entries), owner_);
+  const size_t count = parts.size();
+  std::vector<size_t> at(count);
+  std::vector<const Item*> items;  // of all parts, by name
+  std::vector<std::vector<size_t>> numbers(count);
+  Merge(
+      count, [&](size_t i) { return at[i] < parts[i].items_.size(); },
+      [&](size_t a, size_t b) {
+        return parts[a].items_[at[a]]->name() < parts[b].items_[at[b]]->name();
+      },
+      [&](size_t i) {
+        ItemPtr& item = parts[i].items_[at[i]++];
+        numbers[i].push_back(items.size());
+        items.push_back(item.get());
+        const size_t slot = snapshot_.Slot(item->kind());
+        if (item->deleted()) ++snapshot_.deleted_[slot];
+        snapshot_.items_[slot].Append(std::move(item), owner_);
+      });
+  for (size_t i = 0; i < count; ++i) parts[i].Renumber(numbers[i]);
+  std::fill(at.begin(), at.end(), size_t{0});
+  Merge(
+      count, [&](size_t i) { return at[i] < parts[i].places_.size(); },
+      [&](size_t a, size_t b) {
+        const SnapshotPart::Place& x = parts[a].places_[at[a]];
+        const SnapshotPart::Place& y = parts[b].places_[at[b]];
+        if (Less(x.key, y.key)) return true;
+        return !Less(y.key, x.key) && x.number < y.number;
+      },
+      [&](size_t i) {
+        const SnapshotPart::Place& place = parts[i].places_[at[i]++];
+        snapshot_.index_.Append({place.key, items[place.number]}, owner_);
+      });
 }
 
 void SnapshotBuilder::Remove(absl::string_view name) {
   const ItemPtr item = snapshot_.Share(name);
   if (item == nullptr) return;
-  Index(item, false);
+  Index(*item, nullptr, false);
   const size_t slot = snapshot_.Slot(item->kind());
   if (item->deleted()) --snapshot_.deleted_[slot];
   snapshot_.items_[slot].Erase(absl::string_view(item->name()), owner_);
@@ -367,9 +405,12 @@ void SnapshotBuilder::SetHead(int64_t revision, std::string digest) {
   snapshot_.digest_ = std::move(digest);
 }
 
-void SnapshotBuilder::Index(const ItemPtr& item, bool add) {
-  for (const IndexKey& key : KeysOf(*item)) {
-    const Snapshot::IndexEntry entry{key, item.get()};
+void SnapshotBuilder::Index(const Item& item, const Message* message,
+                            bool add) {
+  std::vector<IndexKey> keys;
+  KeysOf(item, message != nullptr ? *message : item.message(&scratch_), &keys);
+  for (const IndexKey& key : keys) {
+    const Snapshot::IndexEntry entry{key, &item};
     if (add) {
       snapshot_.index_.Put(entry, owner_);
     } else {

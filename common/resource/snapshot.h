@@ -52,6 +52,9 @@ class Snapshot {
   // ones too, until `visit` returns false.
   void Scan(const Kind& kind, absl::string_view from,
             absl::FunctionRef<bool(const Item&)> visit) const;
+  // All items of a kind in name order, deleted ones too, to be kept.
+  void ShareAll(const Kind& kind,
+                absl::FunctionRef<void(const ItemPtr&)> take) const;
   // Live resources of a type whose names begin with `prefix` (a parent's name
   // and "/", or empty), in name order, until `visit` returns false.
   template <class T>
@@ -128,15 +131,27 @@ class Snapshot {
 // several threads. Not thread-safe.
 class SnapshotPart {
  public:
-  void Add(ItemPtr item) { items_.push_back(std::move(item)); }
+  // `message`: the item's; its etag is not looked at.
+  void Add(ItemPtr item, const google::protobuf::Message& message);
   // Once all have been added.
   void Sort();
 
  private:
   friend class SnapshotBuilder;
 
-  std::vector<ItemPtr> items_;                 // of all kinds, by name
-  std::vector<Snapshot::IndexEntry> entries_;  // of them all, by key
+  // Under which key an item stands, by its number: in the order of names once
+  // sorted, and quicker to compare than those.
+  struct Place {
+    IndexKey key;
+    size_t number;
+  };
+
+  // Gives the items other numbers.
+  void Renumber(const std::vector<size_t>& numbers);
+
+  std::vector<ItemPtr> items_;  // of all kinds, by name
+  std::vector<Place> places_;   // of them all, by key and number
+  std::vector<IndexKey> keys_;  // of the item being added
 };
 
 // Makes the next snapshot out of one. Not thread-safe.
@@ -149,8 +164,8 @@ class SnapshotBuilder {
   const Snapshot& view() const { return snapshot_; }
 
   // Puts an item in the place of the one of its name; returns that one, or
-  // null.
-  ItemPtr Put(ItemPtr item);
+  // null. `message`: the item's where it is at hand.
+  ItemPtr Put(ItemPtr item, const google::protobuf::Message* message = nullptr);
   // Puts what sorted parts hold, no two of one name, into a snapshot that is
   // empty. A load of very many: faster than one by one.
   void Fill(std::vector<SnapshotPart> parts);
@@ -164,9 +179,11 @@ class SnapshotBuilder {
   Snapshot Build() && { return std::move(snapshot_); }
 
  private:
-  void Index(const ItemPtr& item, bool add);
+  void Index(const Item& item, const google::protobuf::Message* message,
+             bool add);
 
   Snapshot snapshot_;
+  std::unique_ptr<google::protobuf::Message> scratch_;
   uint64_t owner_;
 };
 

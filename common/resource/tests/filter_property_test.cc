@@ -29,11 +29,16 @@ TEST(FilterProperty, AgreesWithANaiveEvaluator) {
     auto predicate = Predicate::Compile(made.text, *Book::descriptor());
     ASSERT_TRUE(predicate.ok()) << made.text;
     ++filters;
+    Book partial;
     for (const Book& book : books) {
       const bool expected = made.holds(book);
       ASSERT_EQ((*filter)->Matches(book), expected)
           << made.text << " on " << book.ShortDebugString();
       ASSERT_EQ((*predicate)->Matches(book, Caller()), expected) << made.text;
+      ASSERT_TRUE(
+          (*filter)->fields().Parse(book.SerializeAsString(), &partial));
+      ASSERT_EQ((*filter)->Matches(partial), expected)
+          << made.text << " on what it looks at of " << book.ShortDebugString();
       matches += expected ? 1 : 0;
     }
   }

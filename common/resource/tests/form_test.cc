@@ -211,6 +211,8 @@ TEST_F(FormTest, GivesTheItemsOwnMessageAndBytesWhereNothingIsHidden) {
     const Form form(kind(), *caller);
     std::unique_ptr<Message> scratch;
     std::string bytes;
+    EXPECT_TRUE(
+        MessageDifferencer::Equals(form.Of(*item, &scratch), item->message()));
     EXPECT_EQ(&form.Of(*item, &scratch), &item->message());
     EXPECT_EQ(&form.Bytes(*item, &bytes), &item->bytes());
   }
@@ -269,9 +271,11 @@ TEST_F(FormTest, QueriesDoNotReachValuesThatAreHidden) {
                               *Book::descriptor(), form.fields());
   ASSERT_TRUE(filter.ok());
   std::unique_ptr<Message> scratch;
-  EXPECT_FALSE((*filter)->Matches(form.ForQuery(*item, &scratch)));
+  EXPECT_FALSE((*filter)->Matches(
+      form.ForQuery(*item, form.ForQuery((*filter)->fields()), &scratch)));
   const Form of_owner(kind(), the_owner);
-  EXPECT_TRUE((*filter)->Matches(of_owner.ForQuery(*item, &scratch)));
+  EXPECT_TRUE((*filter)->Matches(of_owner.ForQuery(
+      *item, of_owner.ForQuery((*filter)->fields()), &scratch)));
 }
 
 TEST_F(FormTest, FingerprintsTellFormsApart) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -19,13 +20,15 @@ inline std::unique_ptr<const Catalogue> LibraryCatalogue() {
   return catalogue;
 }
 
+// As a load makes it, in bytes alone.
 inline ItemPtr MakeItem(const Kind& kind,
                         const google::protobuf::Message& message) {
-  Item::Stored stored;
-  stored.message.reset(message.New());
-  stored.message->CopyFrom(message);
+  const std::string body = message.SerializeAsString();
+  Item::StoredBytes stored;
+  stored.body = body;
   stored.revision = 0;
-  return Item::Make(kind, std::move(stored), absl::UnixEpoch());
+  std::unique_ptr<google::protobuf::Message> scratch;
+  return Item::Read(kind, stored, absl::UnixEpoch(), &scratch);
 }
 
 }  // namespace transparency::resource

@@ -52,6 +52,10 @@ class SnapshotTest : public testing::Test {
                       std::move(stored), now);
   }
 
+  static void Add(const ItemPtr& item, SnapshotPart* part) {
+    part->Add(item, item->message());
+  }
+
   static Book MakeBook(const std::string& id) {
     Book book;
     book.set_name(absl::StrCat("shelves/a/books/", id));
@@ -170,8 +174,8 @@ TEST_F(SnapshotTest, CountsWhatIsDeleted) {
   gone.mutable_delete_time()->set_seconds(1);
   const Kind& kind = Make(gone)->kind();
   std::vector<SnapshotPart> parts(1);
-  parts[0].Add(Make(gone));
-  parts[0].Add(Make(MakeBook("y")));
+  Add(Make(gone), &parts[0]);
+  Add(Make(MakeBook("y")), &parts[0]);
   parts[0].Sort();
   builder.Fill(std::move(parts));
   EXPECT_EQ(builder.view().CountDeleted(kind), 1u);
@@ -183,6 +187,57 @@ TEST_F(SnapshotTest, CountsWhatIsDeleted) {
   builder.Remove(gone.name());
   EXPECT_EQ(builder.view().CountDeleted(kind), 0u);
   EXPECT_EQ(builder.view().Count(kind), 1u);
+}
+
+// Names, and which items stand under which keys in which order.
+std::vector<std::string> Contents(const Snapshot& snapshot) {
+  std::vector<std::string> all;
+  const auto add = [&](const Item& item) {
+    all.push_back(item.name());
+    return true;
+  };
+  for (const auto& kind : snapshot.catalogue().kinds()) {
+    snapshot.Scan(*kind, "", add);
+  }
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(absl::StrCat("title ", i));
+    snapshot.Lookup(Key("title", absl::StrCat(i)), 0, add);
+    snapshot.Referrers(absl::StrCat("shelves/a/books/", i), add);
+  }
+  snapshot.Lookup({Key("pages").group, 0}, 9, add);
+  return all;
+}
+
+TEST_F(SnapshotTest, PartsFillASnapshotAsPuttingOneByOneDoes) {
+  SnapshotBuilder one_by_one{Snapshot(&catalogue_)};
+  std::vector<SnapshotPart> parts(3);
+  for (int i = 0; i < 3000; ++i) {
+    // Neither in the order of names nor, from part to part, apart.
+    const int number = i * 7919 % 3000;
+    Book book = MakeBook(absl::StrCat(number));
+    book.set_title(absl::StrCat(number % 4));
+    book.set_pages(number % 10);
+    book.set_twin(absl::StrCat("shelves/a/books/", number % 4));
+    Shelf shelf;
+    shelf.set_name(absl::StrCat("shelves/", number));
+    for (const ItemPtr& item : {Make(book), Make(shelf)}) {
+      one_by_one.Put(item);
+      Add(item, &parts[static_cast<size_t>(number) % 2]);
+    }
+  }
+  for (SnapshotPart& part : parts) part.Sort();
+  SnapshotBuilder filled{Snapshot(&catalogue_)};
+  filled.Fill(std::move(parts));
+  const Kind& kind = *catalogue_.ByDescriptor(Book::descriptor());
+  EXPECT_EQ(filled.view().Count(kind), 3000u);
+  EXPECT_EQ(Contents(filled.view()), Contents(one_by_one.view()));
+  // And is changed like any other.
+  for (SnapshotBuilder* builder : {&filled, &one_by_one}) {
+    builder->Remove("shelves/a/books/7");
+    builder->Put(Make(MakeBook("1234")));
+    builder->Put(Make(MakeBook("new")));
+  }
+  EXPECT_EQ(Contents(filled.view()), Contents(one_by_one.view()));
 }
 
 TEST_F(SnapshotTest, TheClockChangesWhatIsDueAndNothingElse) {
