@@ -10,8 +10,11 @@ namespace transparency::journal {
 // before it.
 constexpr absl::Duration kMaxRoundTrip = absl::Milliseconds(200);
 
+DatabaseClock::DatabaseClock()
+    : offset_micros_(absl::ToInt64Microseconds(absl::Now() - SteadyNow())) {}
+
 absl::Time DatabaseClock::Now() const {
-  return absl::FromUnixMicros(absl::ToUnixMicros(absl::Now()) +
+  return absl::FromUnixMicros(absl::ToUnixMicros(SteadyNow()) +
                               offset_micros_.load(std::memory_order_relaxed));
 }
 
@@ -25,9 +28,7 @@ void DatabaseClock::Measured(absl::Time database, absl::Time sent,
                        std::memory_order_relaxed);
 }
 
-absl::Duration DatabaseClock::offset() const {
-  return absl::Microseconds(offset_micros_.load(std::memory_order_relaxed));
-}
+absl::Duration DatabaseClock::offset() const { return Now() - absl::Now(); }
 
 absl::Time SteadyNow() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();

@@ -20,17 +20,20 @@ class Clock {
   virtual absl::Time Reading(absl::Time database) const = 0;
 
   // Takes a measurement: the database's clock was read between the instants
-  // `sent` and `received` of this machine's clock.
+  // `sent` and `received` of SteadyNow.
   virtual void Measured(absl::Time database, absl::Time sent,
                         absl::Time received) = 0;
 
-  // What the last measurement added to this machine's clock.
+  // How far it is ahead of this machine's clock.
   virtual absl::Duration offset() const = 0;
 };
 
-// This machine's clock, corrected by each measurement.
+// This machine's clock until the first measurement; from each one on the
+// database's, which goes on steadily whatever is done to this machine's clock.
 class DatabaseClock : public Clock {
  public:
+  DatabaseClock();
+
   absl::Time Now() const override;
   absl::Time Reading(absl::Time database) const override { return database; }
   void Measured(absl::Time database, absl::Time sent,
@@ -39,7 +42,8 @@ class DatabaseClock : public Clock {
 
  private:
   std::atomic<bool> measured_{false};
-  std::atomic<int64_t> offset_micros_{0};
+  // From SteadyNow.
+  std::atomic<int64_t> offset_micros_;
 };
 
 // A clock that stands until a test moves it; the database's is not looked at.

@@ -152,11 +152,12 @@ class Follower::Thread {
 
   // Measures the clock as well.
   absl::StatusOr<Head> AskHead() {
-    const absl::Time sent = absl::Now();
-    auto row = session_->Query(kSelectHead, {}, sent + options_.poll_timeout);
+    const absl::Time sent = SteadyNow();
+    auto row =
+        session_->Query(kSelectHead, {}, absl::Now() + options_.poll_timeout);
     if (!row.ok()) return row.status();
     const Head head = ParseHead(*row);
-    clock_->Measured(head.database_time, sent, absl::Now());
+    clock_->Measured(head.database_time, sent, SteadyNow());
     return head;
   }
 

@@ -67,18 +67,37 @@ TEST_F(ReplayTest, AnUnreadableBodyIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(Run(entries)));
 }
 
+TEST(DatabaseClock, IsThisMachinesUntilItIsMeasured) {
+  DatabaseClock clock;
+  const absl::Time before = absl::Now();
+  const absl::Time now = clock.Now();
+  EXPECT_GE(now, before - absl::Seconds(1));
+  EXPECT_LE(now, absl::Now() + absl::Seconds(1));
+}
+
 TEST(DatabaseClock, IsCorrectedByMeasurements) {
   DatabaseClock clock;
-  EXPECT_EQ(clock.offset(), absl::ZeroDuration());
-  const absl::Time sent = absl::Now();
-  const absl::Time received = sent + absl::Milliseconds(10);
-  clock.Measured(sent + absl::Milliseconds(5) + absl::Hours(1), sent, received);
-  EXPECT_EQ(clock.offset(), absl::Hours(1));
-  EXPECT_GE(clock.Now(), sent + absl::Hours(1));
+  const absl::Time database = absl::Now() + absl::Hours(1);
+  const absl::Time sent = SteadyNow();
+  clock.Measured(database, sent, sent + absl::Milliseconds(10));
+  EXPECT_GT(clock.offset(), absl::Minutes(59));
+  EXPECT_LT(clock.offset(), absl::Minutes(61));
   // A slow round trip tells nothing.
-  clock.Measured(sent, sent, sent + absl::Seconds(5));
-  EXPECT_EQ(clock.offset(), absl::Hours(1));
-  EXPECT_EQ(clock.Reading(sent), sent);
+  clock.Measured(database - absl::Hours(1), sent, sent + absl::Seconds(5));
+  EXPECT_GT(clock.offset(), absl::Minutes(59));
+  EXPECT_EQ(clock.Reading(database), database);
+}
+
+// Setting this machine's clock changes nothing in between: the database's time
+// goes on from the measurement by the clock that nobody sets.
+TEST(DatabaseClock, GoesOnFromTheMeasurementByTheSteadyClock) {
+  DatabaseClock clock;
+  const absl::Time database = absl::FromUnixSeconds(946'684'800);
+  const absl::Time sent = SteadyNow();
+  clock.Measured(database, sent, sent);
+  const absl::Time now = clock.Now();
+  EXPECT_GE(now, database);
+  EXPECT_LE(now, database + (SteadyNow() - sent) + absl::Microseconds(1));
 }
 
 }  // namespace
