@@ -188,16 +188,24 @@ class Follower::Thread {
     return base->revision() >= head.revision;
   }
 
-  // Builds on `base` beside the writer; whoever is first publishes.
+  // Builds on `base` beside the writer; whoever is first publishes. All that is
+  // new at once: personal fields come as they are by now, which is ahead of an
+  // entry that others of the same resource follow.
   absl::Status Apply(const resource::Snapshot& base) {
-    auto entries = ReadEntries(session_.get(), base.revision(), kReplayLimit,
-                               absl::Now() + options_.poll_timeout);
-    if (!entries.ok()) return entries.status();
     resource::SnapshotBuilder builder(base);
     std::vector<Store::Mark> marks = {{base.revision(), base.digest()}};
-    absl::Status status = Replay(*entries, clock_->Now(), &builder, &marks);
-    if (status.ok()) store_->Publish(std::move(builder).Build(), marks);
-    return status;
+    bool more = true;
+    while (more) {
+      auto entries =
+          ReadEntries(session_.get(), builder.view().revision(), kReplayLimit,
+                      absl::Now() + options_.poll_timeout);
+      if (!entries.ok()) return entries.status();
+      absl::Status status = Replay(*entries, clock_->Now(), &builder, &marks);
+      if (!status.ok()) return status;
+      more = static_cast<int64_t>(entries->size()) == kReplayLimit;
+    }
+    store_->Publish(std::move(builder).Build(), marks);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<bool> Changed(int64_t head, int64_t applied) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "common/journal/replay.h"
 #include "common/journal/tests/gate.h"
 #include "common/journal/tests/workshop.h"
 #include "common/status/status.h"
@@ -272,6 +273,42 @@ TEST_F(FollowerTest, WhatWaitsBehindALostCommitIsRefusedPromptly) {
   gate.Open();
   lost.join();
   EXPECT_EQ(database_.Number("SELECT count(*) FROM journal"), 1);
+}
+
+// Personal fields are read as they are, not as an entry found them: a replica
+// that catches up shows no entry before it has applied all that follow.
+TEST_F(FollowerTest, ALongCatchUpIsShownAtOnce) {
+  TestReplica& writing = NewReplica();
+  TestReplica& behind = NewReplica(
+      [](auto* options) { options->follower.poll_interval = absl::Hours(1); });
+  auto first = writing.Put(MakePerson("p", "old@example.org"), kCreated);
+  ASSERT_TRUE(first.ok()) << first.status();
+  auto many = writing.Do(
+      TestReplica::Call([](Decision& decision) -> absl::StatusOr<std::string> {
+        for (int i = 0; i < kReplayLimit; ++i) {
+          const std::string id = absl::StrCat("w", i);
+          auto item = decision.Put(MakeWidget(id, id), kCreated);
+          if (!item.ok()) return item.status();
+        }
+        return "";
+      }));
+  ASSERT_TRUE(many.ok()) << many.status();
+  ASSERT_TRUE(writing.Put(MakePerson("p", "new@example.org"), kUpdated).ok());
+  const int64_t head = writing.revision();
+  ASSERT_GT(head, kReplayLimit);
+
+  int64_t shown = -1;
+  absl::Notification applied;
+  behind.store().Await(0, "", absl::Now() + absl::Seconds(60),
+                       [&](const absl::Status& status) {
+                         EXPECT_TRUE(status.ok()) << status;
+                         shown = behind.revision();
+                         applied.Notify();
+                       });
+  applied.WaitForNotification();
+  EXPECT_EQ(shown, head);
+  EXPECT_EQ(behind.store().Current()->Get<test::Person>("people/p")->etag(),
+            writing.store().Current()->Get<test::Person>("people/p")->etag());
 }
 
 TEST_F(FollowerTest, AWriterFrozenInsideTheLockLosesItAndRecovers) {
