@@ -30,6 +30,9 @@ constexpr absl::Duration kGrace = absl::Seconds(1);
 constexpr absl::Duration kMinBatchTime = absl::Seconds(2);
 constexpr absl::Duration kSettleInterval = absl::Milliseconds(50);
 constexpr absl::Duration kClockSkip = absl::Minutes(1);
+// A database that lets a connection wait for longer is not asked again for as
+// long: each try holds up whoever waits.
+constexpr absl::Duration kSlowConnect = absl::Seconds(1);
 
 std::string Millis(absl::Duration duration) {
   return absl::StrCat(
@@ -62,7 +65,20 @@ absl::Status BatchRunner::Connect() {
 absl::Status BatchRunner::EnsureSession() {
   if (session_ != nullptr && session_->usable()) return absl::OkStatus();
   session_.reset();
-  return Connect();
+  const absl::Time begun = SteadyNow();
+  if (begun < away_until_) {
+    return absl::UnavailableError("the database does not answer");
+  }
+  absl::Status status = Connect();
+  const absl::Time now = SteadyNow();
+  if (!status.ok() && now - begun > kSlowConnect) {
+    away_until_ = now + kSlowConnect;
+  }
+  return status;
+}
+
+absl::Time BatchRunner::AnswerBy(const Transaction& tx) const {
+  return std::min(tx.deadline + kGrace, absl::Now() + options_.max_silence);
 }
 
 absl::Time BatchRunner::BatchDeadline(
@@ -133,8 +149,10 @@ void BatchRunner::Run(std::vector<Command> commands) {
         metrics_->failed_batches.Increment();
         spdlog::warn("writer: a batch was not done: {}",
                      std::string(tried.status.message()));
-        // The order lock did not come free: others wait for it too.
-        if (postgres::ErrorOf(tried.status).sqlstate == "55P03") {
+        // The order lock did not come free, or the database fell silent: others
+        // wait too.
+        if (postgres::ErrorOf(tried.status).sqlstate == "55P03" ||
+            (session_ != nullptr && session_->silent())) {
           attempt = kAttempts;
         }
         ++attempt;
@@ -195,7 +213,7 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
   // Whoever gave up while the lock was awaited is not served.
   DropExpired(commands);
   if (status.ok()) {
-    status = tx.records.LookUp(session_.get(), *commands, tx.deadline + kGrace);
+    status = tx.records.LookUp(session_.get(), *commands, AnswerBy(tx));
   }
   if (status.ok()) {
     for (const Command& command : *commands) {
@@ -236,16 +254,16 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
 
 absl::Status BatchRunner::Begin(Transaction* tx) {
   const absl::Duration left = tx->deadline - absl::Now();
+  const absl::Duration lock_wait = std::min(left, options_.max_lock_wait);
   postgres::Params timeouts;
-  timeouts.Text(Millis(std::min(left, options_.max_lock_wait)))
-      .Text(Millis(left));
+  timeouts.Text(Millis(lock_wait)).Text(Millis(left));
   // The head is read by a statement of its own: the one that waits for the lock
   // sees the journal as it was before.
   auto begun = session_->QueryAll({{kBegin, {}},
                                    {kSetTimeouts, timeouts},
                                    {kTakeOrder, {}},
                                    {kSelectHead, {}}},
-                                  tx->deadline + kGrace);
+                                  absl::Now() + lock_wait + kGrace);
   if (!begun.ok()) return begun.status();
   tx->head = ParseHead(begun->back());
   return absl::OkStatus();
@@ -269,7 +287,7 @@ absl::Status BatchRunner::CatchUp(Transaction* tx) {
   builder.Advance(now);
   while (builder.view().revision() < head.revision) {
     auto entries = ReadEntries(session_.get(), builder.view().revision(),
-                               kReplayLimit, tx->deadline + kGrace);
+                               kReplayLimit, AnswerBy(*tx));
     if (!entries.ok()) return entries.status();
     absl::Status status = Replay(*entries, now, &builder, &tx->marks);
     if (absl::IsDataLoss(status) || entries->empty()) {
@@ -385,12 +403,12 @@ absl::Status BatchRunner::Write(const Transaction& tx) {
       WriteStatements(tx.bench->changes(), tables_);
   tx.records.AppendInsert(tx.bench->now(), &statements);
   if (statements.empty()) {
-    session_->Rollback(tx.deadline + kGrace);
+    session_->Rollback(AnswerBy(tx));
     return absl::OkStatus();
   }
   // Now a broken constraint is told by name, and COMMIT cannot meet one.
   statements.push_back({kCheckConstraints, {}});
-  return session_->QueryAll(statements, tx.deadline + kGrace).status();
+  return session_->QueryAll(statements, AnswerBy(tx)).status();
 }
 
 // ---- after COMMIT ----

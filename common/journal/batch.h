@@ -87,6 +87,8 @@ class BatchRunner {
   void Answer(std::vector<Command>* commands, Transaction* tx);
 
   absl::Status EnsureSession();
+  // Until when an answer to what is asked now is awaited.
+  absl::Time AnswerBy(const Transaction& tx) const;
   void DropExpired(std::vector<Command>* commands);
   void Refuse(std::vector<Command>* commands, const absl::Status& status);
   // After a failure that some change of the batch caused: finds it by trying
@@ -104,6 +106,8 @@ class BatchRunner {
   std::function<void()> on_waiting_;
   std::unique_ptr<postgres::Session> session_;
   bool connected_before_ = false;
+  // Until then (SteadyNow) the database is taken to be away.
+  absl::Time away_until_ = absl::InfinitePast();
   std::vector<Table> tables_;
   // Changes of the clock that the database refuses (a defect), and the instant
   // (SteadyNow) at which they are tried again.

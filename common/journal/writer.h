@@ -65,8 +65,12 @@ struct WriterOptions {
   size_t clock_batch_size = 1024;
   // Bound of one batch where the commands' deadlines set none.
   absl::Duration max_batch_time = absl::Seconds(30);
-  // Longest wait for the order lock.
-  absl::Duration max_lock_wait = absl::Seconds(10);
+  // Longest wait for the order lock: a frozen replica may hold it until the
+  // database ends its idle transaction, after 5 s.
+  absl::Duration max_lock_wait = absl::Seconds(7);
+  // Longest wait for any other answer of the database but that to COMMIT; then
+  // it is taken to be away, and what waits is refused: certainly not done.
+  absl::Duration max_silence = absl::Seconds(5);
   // How often the idle writer looks for clock changes that are due.
   absl::Duration clock_interval = absl::Milliseconds(50);
   // How long a request record is kept.

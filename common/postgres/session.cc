@@ -209,6 +209,7 @@ absl::Status Session::AwaitSocket(bool writing, absl::Time deadline) {
     if (ready > 0) break;
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0 && absl::Now() < deadline) continue;
+    silent_ = ready == 0;
     return Break("wait for the database");
   }
   if ((wait.revents & ~POLLOUT) != 0 && PQconsumeInput(connection_) == 0) {

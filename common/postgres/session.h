@@ -118,6 +118,8 @@ class Session {
 
   // False once the connection was lost, or what it holds is not known.
   bool usable() const;
+  // It broke because no answer came by a deadline.
+  bool silent() const { return silent_; }
   bool in_transaction() const;
   // Process id of the server's end.
   int backend_pid() const;
@@ -144,6 +146,7 @@ class Session {
   std::unique_ptr<soci::session> soci_;
   pg_conn* connection_;  // of soci_
   bool broken_ = false;
+  bool silent_ = false;
   std::string last_tag_;  // of Execute
   // Statement text → its name on the server.
   absl::flat_hash_map<std::string, std::string> prepared_;

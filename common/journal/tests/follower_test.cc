@@ -275,6 +275,30 @@ TEST_F(FollowerTest, WhatWaitsBehindALostCommitIsRefusedPromptly) {
   EXPECT_EQ(database_.Number("SELECT count(*) FROM journal"), 1);
 }
 
+TEST_F(FollowerTest, ADatabaseThatFallsSilentHoldsNoWriterForLong) {
+  Gate gate;
+  TestReplica& replica =
+      NewReplicaAt(gate.Through(database_.conninfo()), [](auto* options) {
+        options->writer.max_lock_wait = absl::Milliseconds(500);
+        options->writer.max_silence = absl::Milliseconds(500);
+      });
+  ASSERT_TRUE(replica.Put(MakeWidget("a", "1"), kCreated).ok());
+  gate.Freeze();
+  const absl::Time begun = SteadyNow();
+  auto refused = replica.Put(MakeWidget("b", "2"), kCreated);
+  EXPECT_EQ(status::Reason(refused.status()), "STORAGE_UNAVAILABLE");
+  EXPECT_LT(SteadyNow() - begun, absl::Seconds(5));
+  // The next one meets a database that lets nobody in.
+  refused = replica.Put(MakeWidget("c", "3"), kCreated);
+  EXPECT_EQ(status::Reason(refused.status()), "STORAGE_UNAVAILABLE");
+  EXPECT_LT(SteadyNow() - begun, absl::Seconds(15));
+  gate.Thaw();
+  ASSERT_TRUE(TestReplica::Eventually(
+      [&] { return replica.Put(MakeWidget("d", "4"), kCreated).ok(); }));
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM widgets"), 2);
+  ExpectSound();
+}
+
 // Personal fields are read as they are, not as an entry found them: a replica
 // that catches up shows no entry before it has applied all that follow.
 TEST_F(FollowerTest, ALongCatchUpIsShownAtOnce) {

@@ -97,6 +97,10 @@ void Gate::CutAtCommit(Cut cut, bool close) {
 
 void Gate::Accept() {
   while (!stopping_) {
+    if (frozen_) {
+      poll(nullptr, 0, kTickMillis);
+      continue;
+    }
     pollfd wait{listener_, POLLIN, 0};
     if (poll(&wait, 1, kTickMillis) <= 0) continue;
     Link link{accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC), -1};
@@ -120,6 +124,10 @@ void Gate::Accept() {
 
 void Gate::Serve(Link link) {
   while (!stopping_ && open_) {
+    if (frozen_) {
+      poll(nullptr, 0, kTickMillis);
+      continue;
+    }
     pollfd waits[2] = {{link.client, POLLIN, 0}, {link.server, POLLIN, 0}};
     if (poll(waits, 2, kTickMillis) <= 0) continue;
     if (waits[0].revents != 0 &&

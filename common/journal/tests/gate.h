@@ -11,8 +11,8 @@
 
 namespace transparency::journal {
 
-// A socket in front of the test server that can be closed, and that cuts
-// connections at COMMIT.
+// A socket in front of the test server that can be closed, that falls silent,
+// and that cuts connections at COMMIT.
 class Gate {
  public:
   Gate();
@@ -24,6 +24,10 @@ class Gate {
   // Cuts everything and refuses connections, until Open.
   void Close();
   void Open();
+
+  // Nothing goes through any more, and nobody is told, until Thaw.
+  void Freeze() { frozen_ = true; }
+  void Thaw() { frozen_ = false; }
 
   enum class Cut {
     kNone,
@@ -52,6 +56,7 @@ class Gate {
   int listener_ = -1;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> open_{true};
+  std::atomic<bool> frozen_{false};
   std::atomic<int> cuts_{0};
   std::atomic<Cut> cut_{Cut::kNone};
   std::atomic<bool> close_at_cut_{false};
