@@ -96,10 +96,28 @@ void TellRevision(absl::string_view service, absl::string_view token,
 
 void TellFreshness(absl::string_view service, journal::Store& store,
                    const resource::Snapshot& snapshot, rpc::Call* call) {
-  TellRevision(service, store.RevisionToken(snapshot), call);
-  call->AddHeader("x-current-at",
-                  absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", store.current_at(),
-                                   absl::UTCTimeZone()));
+  // Between two polls of the journal all answers say the same: each thread
+  // writes it down once.
+  struct Said {
+    std::string service, digest, revision;
+    absl::Time instant = absl::InfinitePast();
+    std::string current_at;
+  };
+  thread_local Said said;
+  if (said.digest != snapshot.digest() || said.service != service ||
+      said.revision.empty()) {
+    said.service = std::string(service);
+    said.digest = snapshot.digest();
+    said.revision = absl::StrCat(service, "=", store.RevisionToken(snapshot));
+  }
+  const absl::Time instant = store.current_at();
+  if (said.instant != instant) {
+    said.instant = instant;
+    said.current_at =
+        absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", instant, absl::UTCTimeZone());
+  }
+  call->AddHeader("x-revision", said.revision);
+  call->AddHeader("x-current-at", said.current_at);
 }
 
 bool AwaitMinRevision(absl::string_view service, journal::Store* store,
