@@ -1,7 +1,5 @@
 #include "common/journal/follower.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -143,8 +141,6 @@ class Follower::Thread {
     store_->Load(std::move(loaded->snapshot), loaded->marks);
     store_->Proven(revision, begun);
     metrics_->reloads.Increment();
-    // glibc keeps what the load has freed, a fifth of what it leaves.
-    malloc_trim(0);
     spdlog::info("follower: loaded revision {} in {} ms", revision,
                  absl::ToInt64Milliseconds(SteadyNow() - begun));
     return absl::OkStatus();
