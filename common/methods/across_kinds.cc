@@ -68,7 +68,7 @@ absl::Status VisitSeen(
         status = StillWanted(call);
         if (!status.ok()) return false;
       }
-      if (!item.deleted() && form.Sees(item)) {
+      if (!item.deleted() && form.Sees(item, &scratch)) {
         visit(place, item, form.Of(item, &scratch));
       }
       return true;
