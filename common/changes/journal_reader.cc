@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/journal/metrics.h"
 #include "common/status/status.h"
 #include "spdlog/spdlog.h"
 
@@ -58,11 +59,9 @@ absl::Status ReadFailure(const absl::Status& status) {
 JournalReader::JournalReader(JournalReaderOptions options,
                              prometheus::Registry* registry)
     : options_(std::move(options)),
-      length_(prometheus::BuildGauge()
-                  .Name("journal_read_queue_length")
-                  .Help("Reads of the journal that wait for a session")
-                  .Register(*registry)
-                  .Add({})) {}
+      length_(
+          journal::AddGauge(registry, "transparency_journal_read_queue_length",
+                            "Reads of the journal that wait for a session")) {}
 
 JournalReader::~JournalReader() { Stop(); }
 

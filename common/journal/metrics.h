@@ -11,6 +11,13 @@
 
 namespace transparency::journal {
 
+// Registers a family without labels and gives its one member, which the
+// registry owns.
+prometheus::Gauge& AddGauge(prometheus::Registry* registry, const char* name,
+                            const char* help);
+prometheus::Counter& AddCounter(prometheus::Registry* registry,
+                                const char* name, const char* help);
+
 // What a replica's writer and follower count. Thread-safe.
 class Metrics {
  public:

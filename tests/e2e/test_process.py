@@ -186,7 +186,11 @@ EVERY_PROCESS = {"rpc_calls_total": "counter", "rpc_call_seconds": "histogram", 
 SERVICE = {"transparency_writer_queue_length": "gauge", "transparency_writer_batches_total": "counter",
            "transparency_writer_batch_commands": "histogram", "transparency_writer_constraint_hits_total": "counter",
            "transparency_journal_revision": "gauge", "transparency_journal_lag_entries": "gauge",
-           "transparency_journal_staleness_seconds": "gauge", "transparency_clock_offset_seconds": "gauge"}
+           "transparency_journal_staleness_seconds": "gauge", "transparency_clock_offset_seconds": "gauge",
+           "transparency_journal_read_queue_length": "gauge", "transparency_watches": "gauge",
+           "transparency_watch_events_total": "counter", "transparency_watch_cut_off_total": "counter",
+           "transparency_watch_old_reads_total": "counter", "transparency_watch_kept_entries": "gauge",
+           "transparency_watch_behind_entries": "gauge"}
 GATEWAY = {"http_requests_total": "counter", "http_request_seconds": "histogram", "http_connections": "gauge"}
 
 
