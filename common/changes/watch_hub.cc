@@ -10,6 +10,7 @@
 #include "common/changes/watch_event.h"
 #include "common/journal/clock.h"
 #include "common/methods/fresh_reads.h"
+#include "common/rpc/heartbeat.h"
 #include "common/status/status.h"
 
 namespace transparency::changes {
@@ -18,9 +19,6 @@ namespace {
 using journal::SteadyNow;
 using journal::v1::WatchChangesRequest;
 
-constexpr absl::Duration kHeartbeat = absl::Seconds(15);
-constexpr absl::Duration kShortestHeartbeat = absl::Seconds(1);
-constexpr absl::Duration kLongestHeartbeat = absl::Seconds(60);
 // Longest wait for a revision that another replica has told of.
 constexpr absl::Duration kPlaceWait = absl::Seconds(5);
 // Longest read of one page.
@@ -53,23 +51,13 @@ absl::Status HistoryChanged() {
       "an earlier state. Read everything anew.");
 }
 
-absl::StatusOr<absl::Duration> HeartbeatOf(const WatchChangesRequest& request) {
-  if (!request.has_heartbeat_interval()) return kHeartbeat;
-  const absl::Duration interval =
-      absl::Seconds(request.heartbeat_interval().seconds()) +
-      absl::Nanoseconds(request.heartbeat_interval().nanos());
-  if (interval < kShortestHeartbeat || interval > kLongestHeartbeat) {
-    return status::InvalidField("heartbeat_interval",
-                                "expected 1 to 60 seconds");
-  }
-  return interval;
-}
-
 absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
                                  const resource::Catalogue& catalogue) {
   auto selection = Selection::Make(catalogue, request.types(), request.name());
   if (!selection.ok()) return selection.status();
-  auto heartbeat = HeartbeatOf(request);
+  auto heartbeat = rpc::HeartbeatInterval(request.has_heartbeat_interval()
+                                              ? &request.heartbeat_interval()
+                                              : nullptr);
   if (!heartbeat.ok()) return heartbeat.status();
   WatchPlan plan{*std::move(selection), request.include_present_state(),
                  absl::nullopt, *heartbeat};

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/rpc/heartbeat.h"
 #include "common/status/status.h"
 #include "gateway/aggregate/owners_with.h"
 #include "gateway/aggregate/update_feed.h"
@@ -15,28 +16,14 @@ namespace {
 using google::protobuf::ServiceDescriptor;
 
 constexpr char kWatchChanges[] = "WatchChanges";
-constexpr absl::Duration kHeartbeat = absl::Seconds(15);
-constexpr absl::Duration kShortestHeartbeat = absl::Seconds(1);
-constexpr absl::Duration kLongestHeartbeat = absl::Seconds(60);
-
-absl::StatusOr<absl::Duration> HeartbeatOf(
-    const v1::WatchUpdatesRequest& request) {
-  if (!request.has_heartbeat_interval()) return kHeartbeat;
-  const absl::Duration interval =
-      absl::Seconds(request.heartbeat_interval().seconds()) +
-      absl::Nanoseconds(request.heartbeat_interval().nanos());
-  if (interval < kShortestHeartbeat || interval > kLongestHeartbeat) {
-    return status::InvalidField("heartbeat_interval",
-                                "expected 1 to 60 seconds");
-  }
-  return interval;
-}
 
 absl::StatusOr<UpdatePlan> PlanOf(const v1::WatchUpdatesRequest& request,
                                   const Owners& owners,
                                   const OwnersWith& watched) {
   UpdatePlan plan;
-  auto heartbeat = HeartbeatOf(request);
+  auto heartbeat = rpc::HeartbeatInterval(request.has_heartbeat_interval()
+                                              ? &request.heartbeat_interval()
+                                              : nullptr);
   if (!heartbeat.ok()) return heartbeat.status();
   plan.heartbeat_interval = *heartbeat;
   auto positions = ParseUpdateToken(request.resume_token());
