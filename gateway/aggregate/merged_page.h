@@ -9,7 +9,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/resource/list_page.h"
+#include "common/resource/page_token.h"
 #include "common/rpc/call.h"
 #include "gateway/aggregate/gathering.h"
 #include "gateway/aggregate/owners_with.h"
@@ -103,6 +106,78 @@ void TellOwners(const Names& names,
   for (const std::string& name : names) {
     *told->Add() = "//" + name + ".transparency";
   }
+}
+
+// One page in the making.
+template <class Entry>
+struct MergedPage {
+  size_t size = 0;
+  bool partial = false;  // return_partial_success
+  MergedQuery query;
+  MergedPosition position;
+  ByOwner<std::vector<std::string>> routed;  // the types each is asked for
+  AskedOwners owners;
+  ByOwner<OwnersPage<Entry>> found;
+};
+
+// What the request says of the page: page_size, page_token, types and
+// return_partial_success; `parts` are what else its pages have in common.
+// INVALID_ARGUMENT when one of them is wrong.
+template <class Entry, class Request>
+absl::StatusOr<std::shared_ptr<MergedPage<Entry>>> BeginPage(
+    const OwnersWith& known, const Owners& owners, const rpc::Call& call,
+    const Request& request, std::vector<std::string> parts) {
+  auto size = resource::PageSize(request.page_size());
+  if (!size.ok()) return size.status();
+  auto routed = known.Route(request.types());
+  if (!routed.ok()) return routed.status();
+  const bool partial = request.return_partial_success();
+  parts.push_back(absl::StrJoin(request.types(), ","));
+  parts.push_back(partial ? "partial" : "");
+  MergedQuery query(call, std::move(parts));
+  auto position = query.Read(request.page_token());
+  if (!position.ok()) return position.status();
+  AskedOwners asked = WhomToAsk(known, owners, *routed, position->left_out);
+  return std::make_shared<MergedPage<Entry>>(
+      MergedPage<Entry>{static_cast<size_t>(*size),
+                        partial,
+                        std::move(query),
+                        *std::move(position),
+                        *std::move(routed),
+                        std::move(asked),
+                        {}});
+}
+
+// Answers with what was found, serialized. `entries` are the response's, and
+// `place_text` is the place of one as text.
+template <class Response, class Entry, class Before, class PlaceText>
+absl::StatusOr<std::string> FinishPage(
+    const Gathering& gathering, MergedPage<Entry>* page, Before before,
+    PlaceText place_text,
+    google::protobuf::RepeatedPtrField<Entry>* (Response::*entries)()) {
+  absl::Status settled =
+      SettleUnreachable(gathering, page->partial, &page->owners);
+  if (!settled.ok()) return settled;
+  Response response;
+  auto* told = (response.*entries)();
+  bool more = false;
+  size_t bytes = 0;
+  for (Entry& entry :
+       Merge(std::move(page->found), page->size, before, &more)) {
+    bytes += entry.ByteSizeLong();
+    if (!told->empty() && bytes > resource::kMaxPageBytes) {
+      more = true;
+      break;
+    }
+    page->position.place = place_text(entry);
+    *told->Add() = std::move(entry);
+  }
+  page->position.left_out = page->owners.unreachable;
+  if (more) response.set_next_page_token(page->query.Token(page->position));
+  TellOwners(page->owners.unreachable, response.mutable_unreachable());
+  TellOwners(page->owners.not_configured, response.mutable_not_configured());
+  gathering.TellRevisions();
+  return response.SerializeAsString();
 }
 
 }  // namespace transparency::gateway

@@ -7,10 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "common/resource/list_page.h"
-#include "common/resource/page_token.h"
 #include "common/resource/search_query.h"
 #include "gateway/aggregate/merged_page.h"
 #include "transparency/gateway/v1/search.pb.h"
@@ -47,69 +44,26 @@ bool Before(const SearchHit& a, const SearchHit& b) {
   return a.score() != b.score() ? a.score() > b.score() : a.name() < b.name();
 }
 
-// One page in the making.
-struct Page {
-  SearchRequest request;
-  size_t size = 0;
-  MergedQuery query;
-  MergedPosition position;
-  AskedOwners owners;
-  ByOwner<OwnersPage<SearchHit>> found;
-
-  Page(const rpc::Call& call, const SearchRequest& asked)
-      : request(asked),
-        query(call, {asked.query(), absl::StrJoin(asked.types(), ","),
-                     asked.return_partial_success() ? "partial" : ""}) {}
-
-  absl::StatusOr<std::string> Finish(const Gathering& gathering) {
-    absl::Status settled =
-        SettleUnreachable(gathering, request.return_partial_success(), &owners);
-    if (!settled.ok()) return settled;
-    SearchResponse response;
-    bool more = false;
-    size_t bytes = 0;
-    for (SearchHit& hit : Merge(std::move(found), size, Before, &more)) {
-      bytes += hit.ByteSizeLong();
-      if (response.hits_size() > 0 && bytes > resource::kMaxPageBytes) {
-        more = true;
-        break;
-      }
-      position.place = PlaceText(hit);
-      *response.add_hits() = std::move(hit);
-    }
-    position.left_out = owners.unreachable;
-    if (more) response.set_next_page_token(query.Token(position));
-    TellOwners(owners.unreachable, response.mutable_unreachable());
-    TellOwners(owners.not_configured, response.mutable_not_configured());
-    gathering.TellRevisions();
-    return response.SerializeAsString();
-  }
-};
-
 absl::Status Start(const Owners& owners, Invoker* invoker,
                    const OwnersWith& known, std::shared_ptr<rpc::Call> call,
                    const SearchRequest& request, const rpc::UnaryDone& done) {
   auto query = resource::SearchQuery::Parse(request.query());
   if (!query.ok()) return query.status();
-  auto size = resource::PageSize(request.page_size());
-  if (!size.ok()) return size.status();
-  auto routed = known.Route(request.types());
-  if (!routed.ok()) return routed.status();
-  auto page = std::make_shared<Page>(*call, request);
-  page->size = static_cast<size_t>(*size);
-  auto position = page->query.Read(request.page_token());
-  if (!position.ok()) return position.status();
-  page->position = *std::move(position);
-  page->owners = WhomToAsk(known, owners, *routed, page->position.left_out);
+  auto begun =
+      BeginPage<SearchHit>(known, owners, *call, request, {request.query()});
+  if (!begun.ok()) return begun.status();
+  const auto page = *std::move(begun);
 
   auto gathering = std::make_shared<Gathering>(
-      invoker, std::move(call),
-      [page, done](Gathering& gathered) { done(page->Finish(gathered)); });
+      invoker, std::move(call), [page, done](Gathering& gathered) {
+        done(FinishPage(gathered, page.get(), Before, PlaceText,
+                        &SearchResponse::mutable_hits));
+      });
   for (const std::string& owner : page->owners.asked) {
     SearchResourcesRequest ask;
     ask.set_query(request.query());
-    ask.set_page_size(*size);
-    for (const std::string& type : (*routed)[owner]) ask.add_types(type);
+    ask.set_page_size(static_cast<int32_t>(page->size));
+    for (const std::string& type : page->routed[owner]) ask.add_types(type);
     if (!page->position.place.empty()) {
       SetPlace(page->position.place, ask.mutable_start_after());
     }

@@ -7,13 +7,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/resource/civil.h"
-#include "common/resource/list_page.h"
-#include "common/resource/page_token.h"
 #include "common/status/status.h"
 #include "gateway/aggregate/merged_page.h"
 #include "transparency/gateway/v1/timeline.pb.h"
@@ -74,58 +71,18 @@ absl::Status CheckDays(const ListTimelineRequest& request) {
   return violations.empty() ? absl::OkStatus() : violations.ToStatus();
 }
 
-// One page in the making.
-struct Page {
-  ListTimelineRequest request;
-  size_t size = 0;
-  MergedQuery query;
-  MergedPosition position;
-  AskedOwners owners;
-  ByOwner<OwnersPage<Event>> found;
-
-  Page(const rpc::Call& call, const ListTimelineRequest& asked)
-      : request(asked),
-        query(call, {asked.from_date().SerializeAsString(),
-                     asked.until_date().SerializeAsString(),
-                     absl::StrJoin(asked.types(), ","),
-                     asked.return_partial_success() ? "partial" : ""}) {}
-
-  // The last day told, the same on every page.
-  absl::CivilDay Until() {
-    absl::CivilDay until = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
-    if (request.has_until_date()) {
-      until = resource::FirstDay(request.until_date());
-    } else if (!position.until.empty()) {
-      (void)absl::ParseCivilTime(position.until, &until);
-    }
-    position.until = absl::FormatCivilTime(until);
-    return until;
+// The last day told, the same on every page.
+absl::CivilDay Until(const ListTimelineRequest& request,
+                     MergedPosition* position) {
+  absl::CivilDay until = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
+  if (request.has_until_date()) {
+    until = resource::FirstDay(request.until_date());
+  } else if (!position->until.empty()) {
+    (void)absl::ParseCivilTime(position->until, &until);
   }
-
-  absl::StatusOr<std::string> Finish(const Gathering& gathering) {
-    absl::Status settled =
-        SettleUnreachable(gathering, request.return_partial_success(), &owners);
-    if (!settled.ok()) return settled;
-    ListTimelineResponse response;
-    bool more = false;
-    size_t bytes = 0;
-    for (Event& event : Merge(std::move(found), size, Before, &more)) {
-      bytes += event.ByteSizeLong();
-      if (response.events_size() > 0 && bytes > resource::kMaxPageBytes) {
-        more = true;
-        break;
-      }
-      position.place = PlaceText(event);
-      *response.add_events() = std::move(event);
-    }
-    position.left_out = owners.unreachable;
-    if (more) response.set_next_page_token(query.Token(position));
-    TellOwners(owners.unreachable, response.mutable_unreachable());
-    TellOwners(owners.not_configured, response.mutable_not_configured());
-    gathering.TellRevisions();
-    return response.SerializeAsString();
-  }
-};
+  position->until = absl::FormatCivilTime(until);
+  return until;
+}
 
 absl::Status Start(const Owners& owners, Invoker* invoker,
                    const OwnersWith& known, std::shared_ptr<rpc::Call> call,
@@ -133,31 +90,28 @@ absl::Status Start(const Owners& owners, Invoker* invoker,
                    const rpc::UnaryDone& done) {
   absl::Status days = CheckDays(request);
   if (!days.ok()) return days;
-  auto size = resource::PageSize(request.page_size());
-  if (!size.ok()) return size.status();
-  auto routed = known.Route(request.types());
-  if (!routed.ok()) return routed.status();
-  auto page = std::make_shared<Page>(*call, request);
-  page->size = static_cast<size_t>(*size);
-  auto position = page->query.Read(request.page_token());
-  if (!position.ok()) return position.status();
-  page->position = *std::move(position);
-  page->owners = WhomToAsk(known, owners, *routed, page->position.left_out);
-  const absl::CivilDay until = page->Until();
+  auto begun = BeginPage<Event>(known, owners, *call, request,
+                                {request.from_date().SerializeAsString(),
+                                 request.until_date().SerializeAsString()});
+  if (!begun.ok()) return begun.status();
+  const auto page = *std::move(begun);
+  const absl::CivilDay until = Until(request, &page->position);
   if (request.has_from_date() &&
       until < resource::FirstDay(request.from_date())) {
     page->owners.asked.clear();  // it begins after today
   }
 
   auto gathering = std::make_shared<Gathering>(
-      invoker, std::move(call),
-      [page, done](Gathering& gathered) { done(page->Finish(gathered)); });
+      invoker, std::move(call), [page, done](Gathering& gathered) {
+        done(FinishPage(gathered, page.get(), Before, PlaceText,
+                        &ListTimelineResponse::mutable_events));
+      });
   for (const std::string& owner : page->owners.asked) {
     ListEventsRequest ask;
     if (request.has_from_date()) *ask.mutable_from_date() = request.from_date();
     *ask.mutable_until_date() = resource::ToDate(until);
-    ask.set_page_size(*size);
-    for (const std::string& type : (*routed)[owner]) ask.add_types(type);
+    ask.set_page_size(static_cast<int32_t>(page->size));
+    for (const std::string& type : page->routed[owner]) ask.add_types(type);
     if (!page->position.place.empty()) {
       SetPlace(page->position.place, ask.mutable_start_after());
     }
