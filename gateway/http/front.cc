@@ -15,6 +15,7 @@
 #include "gateway/http/etag.h"
 #include "gateway/http/field_text.h"
 #include "gateway/http/openapi.h"
+#include "gateway/http/rest_stream.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -262,6 +263,7 @@ std::string Front::AllowedOrigin(const Request& request) const {
 
 void Front::Complete(const Request& request, absl::string_view request_id,
                      Gzip* gzip, Response* response) const {
+  RefuseReconnectionInStream(request, response);
   auto& headers = response->headers;
   headers.emplace_back("X-Request-Id", request_id);
   headers.emplace_back("Vary", kVary);

@@ -24,6 +24,10 @@ constexpr absl::string_view kJsonLines = "application/jsonl";
 constexpr absl::string_view kNdjson = "application/x-ndjson";
 constexpr absl::string_view kServerSentEvents = "text/event-stream";
 
+std::string ErrorEvent(absl::string_view json) {
+  return absl::StrCat("event: error\ndata: ", json, "\n\n");
+}
+
 // The messages of one stream as JSON.
 class JsonStream : public StreamEncoder {
  public:
@@ -116,8 +120,7 @@ class ServerSentEvents : public JsonStream {
   std::string Opening() const override { return kRetry; }
   std::string End(const absl::Status& status) const override {
     return status.ok() ? "event: end\ndata: {}\n\n"
-                       : absl::StrCat("event: error\ndata: ", ErrorJson(status),
-                                      "\n\n");
+                       : ErrorEvent(ErrorJson(status));
   }
   absl::string_view Heartbeat() const override { return kComment; }
 
@@ -153,6 +156,28 @@ absl::Status ChooseStreamForm(const Request& request, StreamForm* form) {
           absl::StrCat("this method answers with a stream: expected to allow ",
                        kServerSentEvents, ", ", kJsonLines, " or ", kNdjson));
   }
+}
+
+void RefuseReconnectionInStream(const Request& request, Response* response) {
+  if (response->http_status != 429 && response->http_status != 503) return;
+  StreamForm form;
+  if (request.Header("last-event-id").value_or("").empty() ||
+      !ChooseStreamForm(request, &form).ok() ||
+      form != StreamForm::kServerSentEvents) {
+    return;
+  }
+  std::string opening = kRetry;
+  auto& headers = response->headers;
+  const auto seconds = std::find_if(
+      headers.begin(), headers.end(),
+      [](const auto& header) { return header.first == "Retry-After"; });
+  if (seconds != headers.end()) {
+    opening = absl::StrCat("retry: ", seconds->second, "000\n\n");
+    headers.erase(seconds);
+  }
+  response->http_status = 200;
+  response->content_type = std::string(kServerSentEvents);
+  response->body = absl::StrCat(opening, ErrorEvent(response->body));
 }
 
 absl::Status ReadLastEventId(const Request& request, const StreamFields& fields,

@@ -30,6 +30,12 @@ enum class StreamForm { kJsonLines, kNdjson, kServerSentEvents };
 // INVALID_ARGUMENT when it allows none.
 absl::Status ChooseStreamForm(const Request& request, StreamForm* form);
 
+// A browser's EventSource gives up for good when the answer to a reconnection
+// is anything but a stream. So one that is to come again later (429, 503) is
+// told that by a stream: `retry` and the event `error`. `response` is the
+// answer so far, its body the error.
+void RefuseReconnectionInStream(const Request& request, Response* response);
+
 // Applies the header Last-Event-ID to the request's message.
 absl::Status ReadLastEventId(const Request& request, const StreamFields& fields,
                              google::protobuf::Message* message);

@@ -350,3 +350,17 @@ def test_updates_by_an_event_source_over_a_restart(front, pair):
         two.create("b")
         one.process.start()
         assert events.names(1) == ["organizations/b"]
+
+
+def test_an_event_source_goes_on_when_its_service_is_back(front, pair):
+    one, two = pair
+    one.create("a")
+    with contextlib.closing(Events(front, "/standards/v1/changes:watch?includePresentState=true")) as events:
+        assert events.names(1) == ["organizations/a"]
+        one.process.kill()
+        two.create("b")
+        # Of the stream that broke off, and of a reconnection that found nobody.
+        for _ in range(2):
+            assert events.take("error")["data"]["error"]["code"] == 503
+        one.process.start()
+        assert events.names(1) == ["organizations/b"]

@@ -15,6 +15,7 @@ namespace {
 using test::v1::Book;
 using test::v1::WatchBooksRequest;
 using test::v1::WatchBooksResponse;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -152,6 +153,45 @@ TEST_F(StreamTest, ARefusalBeforeTheFirstMessageIsAnOrdinaryError) {
   answer = client.Read();
   EXPECT_EQ(answer.status, 404);
   EXPECT_EQ(client.Ask(MakeRequest("GET", "/healthz")).status, 200);
+}
+
+TEST_F(StreamTest, AReconnectingBrowserIsToldInAStreamToComeAgain) {
+  constexpr char kAgain[] = "Last-Event-ID: 1.ab\r\n";
+  options_.max_streams = 1;
+  StartServer();
+  RawClient client(server_->port());
+  client.Send(MakeRequest("GET", kWatch, "", absl::StrCat(kEvents, kAgain)));
+  invoker_.Stream(0)->End(status::RetryLater(absl::StatusCode::kUnavailable,
+                                             "OWNER_UNREACHABLE", "away",
+                                             absl::Seconds(3)));
+  RawAnswer answer = client.Read();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.Header("content-type"), "text/event-stream");
+  EXPECT_EQ(answer.Header("cache-control"), "no-store");
+  EXPECT_EQ(answer.Header("retry-after"), "");
+  EXPECT_THAT(
+      answer.body,
+      StartsWith(
+          "retry: 3000\n\nevent: error\ndata: {\"error\":{\"code\":503,"));
+  EXPECT_THAT(answer.body, EndsWith("}\n\n"));
+  // What another reconnection would not mend ends it.
+  client.Send(MakeRequest("GET", kWatch, "", absl::StrCat(kEvents, kAgain)));
+  invoker_.Stream(1)->End(
+      status::Precondition("HISTORY_CHANGED", "resume_token", "unknown"));
+  EXPECT_EQ(client.Read().status, 400);
+  // Other clients get the status.
+  for (const char* headers : {kEvents, kAgain}) {
+    client.Send(MakeRequest("GET", kWatch, "", headers));
+    invoker_.Stream(headers == kEvents ? 2 : 3)
+        ->End(absl::UnavailableError("away"));
+    EXPECT_EQ(client.Read().status, 503) << headers;
+  }
+  begun_ = 4;
+  RawClient open(server_->port());
+  Open(&open, kEvents);
+  answer = Ask("GET", kWatch, "", absl::StrCat(kEvents, kAgain));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, StartsWith("retry: 5000\n\nevent: error\n"));
 }
 
 TEST_F(StreamTest, AnErrorInMidStreamIsTheLastFrame) {
