@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "common/changes/outbox.h"
 #include "common/changes/recent_changes.h"
 #include "common/changes/selection.h"
 #include "common/resource/form.h"
@@ -43,7 +44,7 @@ struct Watch {
   // From the journal in PostgreSQL, to be sent.
   struct Old {
     int64_t revision;
-    std::string event;
+    Outbox::Message event;
   };
   enum class Phase {
     kEntering,  // waits for its place to be known
@@ -54,11 +55,15 @@ struct Watch {
 
   Watch(std::shared_ptr<rpc::Call> c, std::shared_ptr<rpc::AnswerWriter> w,
         WatchPlan p)
-      : call(std::move(c)), writer(std::move(w)), plan(std::move(p)) {}
+      : call(std::move(c)),
+        writer(std::move(w)),
+        plan(std::move(p)),
+        outbox(writer) {}
 
   const std::shared_ptr<rpc::Call> call;
   const std::shared_ptr<rpc::AnswerWriter> writer;
   const WatchPlan plan;
+  Outbox outbox;  // any thread's
 
   // Of the caller's form of a kind.
   const std::string& Fingerprint(const resource::Kind& kind) {
@@ -76,11 +81,11 @@ struct Watch {
 
   Phase phase = Phase::kEntering;
   bool over = false;
-  bool writing = false;
+  bool full = false;    // its outbox is
   bool queued = false;  // among those that the hub turns to next
   bool bookmark_due = true;
   absl::Time last_sent;   // SteadyNow
-  int64_t revision = -1;  // everything up to here has been sent
+  int64_t revision = -1;  // everything up to here is in the outbox or sent
 
   RecentChanges::Present present;
   std::string present_from;

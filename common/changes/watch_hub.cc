@@ -51,6 +51,10 @@ absl::Status HistoryChanged() {
       "an earlier state. Read everything anew.");
 }
 
+Outbox::Message Shared(std::string event) {
+  return std::make_shared<const std::string>(std::move(event));
+}
+
 absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
                                  const resource::Catalogue& catalogue) {
   auto selection = Selection::Make(catalogue, request.types(), request.name());
@@ -135,7 +139,7 @@ absl::StatusOr<WatchHub::Page> WatchHub::Page::Read(
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
         row.entry.record_time);
     if (!event.empty()) {
-      page.events.push_back({row.entry.revision, std::move(event)});
+      page.events.push_back({row.entry.revision, Shared(std::move(event))});
     }
   }
   return page;
@@ -205,7 +209,8 @@ absl::Status WatchHub::Open(std::shared_ptr<rpc::Call> call,
   auto watch = std::make_shared<Watch>(call, writer, *std::move(plan));
   const std::weak_ptr<Watch> weak = watch;
   writer->OnReady([this, weak] {
-    if (WatchPtr ready = weak.lock()) Ready(std::move(ready));
+    WatchPtr ready = weak.lock();
+    if (ready != nullptr && ready->outbox.OnReady()) Ready(std::move(ready));
   });
   call->OnAbandoned([this, weak] {
     if (WatchPtr gone = weak.lock()) Post([this, gone] { Leave(gone); });
@@ -237,7 +242,7 @@ bool WatchHub::Wait(absl::Time until) {
   }
   for (const auto& task : tasks) task();
   for (const WatchPtr& watch : ready) {
-    watch->writing = false;
+    watch->full = false;
     Queue(watch);
   }
   return true;
@@ -310,7 +315,7 @@ void WatchHub::Append(const Marks& marks) {
   for (const WatchPtr& watch : watches_) {
     if (!watch->among_kept()) continue;
     last = std::min(last, watch->revision);
-    if (watch->phase == Watch::Phase::kLive && !watch->writing) Queue(watch);
+    if (watch->phase == Watch::Phase::kLive && !watch->full) Queue(watch);
   }
   metrics_.behind.Set(static_cast<double>(recent_.head() - last));
 }
@@ -364,16 +369,16 @@ void WatchHub::Queue(const WatchPtr& watch) {
 }
 
 void WatchHub::Pump(const WatchPtr& watch) {
-  if (watch->over || watch->writing) return;
+  if (watch->over || watch->full) return;
   if (watch->phase == Watch::Phase::kPresent) return SendPresent(watch);
   if (watch->phase == Watch::Phase::kOld) return SendOld(watch);
   if (watch->phase == Watch::Phase::kLive) return SendLive(watch);
 }
 
-void WatchHub::Send(const WatchPtr& watch, std::string bytes) {
-  watch->writing = true;
+void WatchHub::Send(const WatchPtr& watch, Outbox::Message event) {
   watch->last_sent = SteadyNow();
-  watch->writer->Write(std::move(bytes));
+  watch->full = !watch->outbox.Put(std::move(event));
+  if (!watch->full) Queue(watch);
 }
 
 void WatchHub::SendPresent(const WatchPtr& watch) {
@@ -395,18 +400,18 @@ void WatchHub::SendPresent(const WatchPtr& watch) {
   if (!more) watch->present_from = kAboveNames;
   if (!event.empty()) {
     metrics_.events.Increment();
-    return Send(watch, std::move(event));
+    return Send(watch, Shared(std::move(event)));
   }
   if (more) return Queue(watch);
   watch->present = {};
   watch->phase = Watch::Phase::kLive;
   watch->bookmark_due = false;
-  Send(watch, Bookmark(watch->present_token, store_->Now()));
+  Send(watch, Shared(Bookmark(watch->present_token, store_->Now())));
 }
 
 void WatchHub::SendOld(const WatchPtr& watch) {
   if (!watch->old.empty()) {
-    std::string event = std::move(watch->old.front().event);
+    Outbox::Message event = std::move(watch->old.front().event);
     watch->revision = watch->old.front().revision;
     watch->old.pop_front();
     metrics_.events.Increment();
@@ -431,11 +436,11 @@ void WatchHub::SendLive(const WatchPtr& watch) {
                         watch->call->caller());
     if (event->empty()) continue;
     metrics_.events.Increment();
-    return Send(watch, *event);
+    return Send(watch, event);
   }
   if (watch->revision < recent_.head()) return Queue(watch);
   if (!std::exchange(watch->bookmark_due, false)) return;
-  Send(watch, Bookmark(recent_.head_token(), store_->Now()));
+  Send(watch, Shared(Bookmark(recent_.head_token(), store_->Now())));
 }
 
 void WatchHub::AskOld(const WatchPtr& watch) {
@@ -497,8 +502,8 @@ void WatchHub::Heartbeats() {
     }
     absl::Time next = watch->last_sent + watch->plan.heartbeat;
     if (next <= now) {
-      // A write under way is as good.
-      watch->bookmark_due |= !watch->writing;
+      // What is under way is as good.
+      watch->bookmark_due |= !watch->full;
       Queue(watch);
       next = now + watch->plan.heartbeat;
     }

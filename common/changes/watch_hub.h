@@ -38,8 +38,8 @@ struct WatchOptions {
 
 // Every WatchChanges of a replica, on one thread. It keeps the newest entries
 // and hands each to whoever may see it; a stream holds nothing but its place
-// among them and the one message that is under way. Older entries, for a stream
-// that is resumed, come from the reader page by page.
+// among them and the few messages that are under way. Older entries, for a
+// stream that is resumed, come from the reader page by page.
 //
 // Thread-safe. Store and reader outlive it.
 class WatchHub : public journal::StoreObserver {
@@ -89,7 +89,7 @@ class WatchHub : public journal::StoreObserver {
   void SendLive(const WatchPtr& watch);
   void AskOld(const WatchPtr& watch);
   void TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page);
-  void Send(const WatchPtr& watch, std::string bytes);
+  void Send(const WatchPtr& watch, Outbox::Message event);
   void CutOff(const WatchPtr& watch);
   void CutOffSlow();
   void Heartbeats();

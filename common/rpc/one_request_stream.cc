@@ -22,13 +22,13 @@ class Writer final : public AnswerWriter {
     return ready_;
   }
 
-  bool Write(std::string bytes) override {
+  bool Write(std::string bytes, bool more_follows) override {
     {
       absl::MutexLock lock(&mutex_);
       if (!ready_) return false;
       ready_ = false;
     }
-    stream_->Write(ToByteBuffer(std::move(bytes)));
+    stream_->Write(ToByteBuffer(std::move(bytes)), more_follows);
     return true;
   }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -32,7 +33,10 @@ class Stream {
   // read is under way.
   virtual void Read() = 0;
   // Sends one message: OnWritten follows. Not while a write is under way.
-  virtual void Write(grpc::ByteBuffer message) = 0;
+  // `more_follows`: the caller has the next one already, and writes it in
+  // OnWritten; the two may then travel together.
+  virtual void Write(grpc::ByteBuffer message, bool more_follows) = 0;
+  void Write(grpc::ByteBuffer message) { Write(std::move(message), false); }
   // Sends the answer's headers before the first message. Without it they go
   // with the first message or with the status.
   virtual void SendHeaders() = 0;
@@ -86,8 +90,10 @@ class AnswerWriter {
   // True when Write may be called: no message is under way, not finished.
   virtual bool ready() = 0;
   // Sends one message's serialized bytes, or a message. False, and nothing
-  // sent, when not ready.
-  virtual bool Write(std::string bytes) = 0;
+  // sent, when not ready. `more_follows`: the caller has the next one already,
+  // and writes it once ready; the two may then travel together.
+  virtual bool Write(std::string bytes, bool more_follows) = 0;
+  bool Write(std::string bytes) { return Write(std::move(bytes), false); }
   bool Write(const google::protobuf::Message& message) {
     return Write(message.SerializeAsString());
   }

@@ -48,13 +48,15 @@ void StreamCall::Read() {
   StartRead(&incoming_);
 }
 
-void StreamCall::Write(grpc::ByteBuffer message) {
+void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
   absl::MutexLock lock(&mutex_);
   if (finished_ || writing_) return;
   writing_ = true;
   outgoing_.Swap(&message);
   AddHeaders();
-  StartWrite(&outgoing_);
+  grpc::WriteOptions options;
+  if (more_follows) options.set_buffer_hint();
+  StartWrite(&outgoing_, options);
 }
 
 void StreamCall::SendHeaders() {

@@ -29,7 +29,7 @@ class StreamCall final : public Call,
   Call& call() override { return *this; }
   std::shared_ptr<Call> shared_call() override { return shared_from_this(); }
   void Read() override;
-  void Write(grpc::ByteBuffer message) override;
+  void Write(grpc::ByteBuffer message, bool more_follows) override;
   void SendHeaders() override;
   void Finish(const absl::Status& status) override;
   void FinishRaw(grpc::Status status) override;

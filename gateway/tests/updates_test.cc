@@ -41,7 +41,7 @@ class Client : public rpc::AnswerWriter {
     absl::MutexLock lock(&mutex_);
     return !message_ && !end_;
   }
-  bool Write(std::string bytes) override {
+  bool Write(std::string bytes, bool) override {
     absl::MutexLock lock(&mutex_);
     if (message_ || end_) return false;
     message_.emplace();

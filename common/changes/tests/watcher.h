@@ -105,7 +105,7 @@ class Watcher {
       absl::MutexLock lock(&mutex_);
       return ready_;
     }
-    bool Write(std::string bytes) override {
+    bool Write(std::string bytes, bool) override {
       std::function<void()> reaction;
       {
         absl::MutexLock lock(&mutex_);

@@ -486,6 +486,28 @@ TEST(Streams, AnEndedStreamIsLetGoOfWhileItsClientReadsNothing) {
   EXPECT_FALSE(reader->Finish().ok());
 }
 
+TEST(Streams, WhatWasToTravelWithAnotherComesAlsoWhenNoneFollows) {
+  TrialServer server;
+  server.count = [](auto, auto, const std::shared_ptr<AnswerWriter>& writer) {
+    const auto count = std::make_shared<int>(1);
+    writer->OnReady([writer = writer.get(), count] {
+      if (++*count > 3) return writer->Finish(absl::OkStatus());
+      writer->Write(MakeText(std::to_string(*count)).SerializeAsString(), true);
+    });
+    writer->Write(MakeText("1").SerializeAsString(), true);
+    return absl::OkStatus();
+  };
+  grpc::ClientContext context;
+  auto reader = server.Stub()->Count(&context, MakeText(""));
+  Text text;
+  for (const char* expected : {"1", "2", "3"}) {
+    ASSERT_TRUE(reader->Read(&text));
+    EXPECT_EQ(text.text(), expected);
+  }
+  EXPECT_FALSE(reader->Read(&text));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
 TEST(Streams, ClientStreamingTakesManyAndAnswersOne) {
   TrialServer server;
   grpc::ClientContext context;
