@@ -45,9 +45,12 @@ def varint(number):
     return bytes(out)
 
 
-def text_field(number, text):
-    data = text.encode()
+def bytes_field(number, data):
     return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def text_field(number, text):
+    return bytes_field(number, text.encode())
 
 
 def int_field(number, value):

@@ -1,10 +1,10 @@
 // Many clients of WatchChanges at once. Prints `ready` when all of them are
-// listening; at SIGTERM one line of JSON: how many changes they were told
+// listening. Then reads how many changes there are, waits until each client has
+// been told as many, and prints one line of JSON: how many they were told
 // together, and how long after its record time each change came.
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -35,9 +35,24 @@ namespace {
 
 using journal::v1::WatchChangesResponse;
 
-// How many watchers are there, and how many have ended.
+// As long as all is still to be told.
+constexpr absl::Duration kPatience = absl::Minutes(1);
+
+// How many watchers are there, what they were told, how many have ended.
 class Counts {
  public:
+  void Told() {
+    absl::MutexLock lock(&mutex_);
+    ++told_;
+  }
+  // Also when one has ended, or the patience.
+  void AwaitTold(int64_t count) {
+    const auto all = [this, count]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return told_ >= count || ended_ > 0;
+    };
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&all), kPatience);
+  }
   void Listening() {
     absl::MutexLock lock(&mutex_);
     ++listening_;
@@ -64,6 +79,7 @@ class Counts {
 
  private:
   absl::Mutex mutex_;
+  int64_t told_ = 0;
   int listening_ = 0;
   int ended_ = 0;
 };
@@ -100,6 +116,7 @@ class Watcher
           absl::Nanoseconds(told.record_time().nanos());
       micros_.push_back(static_cast<int32_t>(
           absl::ToInt64Microseconds(absl::Now() - recorded)));
+      counts_->Told();
     }
     StartRead(&answer_);
   }
@@ -133,10 +150,6 @@ std::vector<std::shared_ptr<grpc::Channel>> Open() {
 }
 
 int Main() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const auto channels = Open();
   const std::string method =
       "/" + absl::GetFlag(FLAGS_service) + "/WatchChanges";
@@ -149,8 +162,8 @@ int Main() {
   }
   const bool listening = counts.AwaitListening(count);
   std::cout << (listening ? "ready" : "not all are let in") << std::endl;
-  int signal = 0;
-  if (listening) sigwait(&signals, &signal);
+  int64_t changes = 0;
+  if (listening && std::cin >> changes) counts.AwaitTold(changes * count);
   const int lost = counts.ended();
   for (const auto& watcher : watchers) watcher->Cancel();
   counts.AwaitEnded(count);
