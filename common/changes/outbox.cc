@@ -27,6 +27,11 @@ bool Outbox::OnReady() {
   return room;
 }
 
+bool Outbox::idle() {
+  absl::MutexLock lock(&mutex_);
+  return !writing_;
+}
+
 void Outbox::WriteNext() {
   writing_ = !waiting_.empty();
   if (!writing_) return mutex_.Unlock();

@@ -33,6 +33,8 @@ class Outbox {
   // To be called each time that the writer is ready again. True: it was full
   // and is half empty.
   bool OnReady();
+  // Nothing waits and nothing is under way.
+  bool idle();
 
  private:
   // Unlocks for the writing.

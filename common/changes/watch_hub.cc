@@ -503,7 +503,7 @@ void WatchHub::Heartbeats() {
     absl::Time next = watch->last_sent + watch->plan.heartbeat;
     if (next <= now) {
       // What is under way is as good.
-      watch->bookmark_due |= !watch->full;
+      watch->bookmark_due |= watch->outbox.idle();
       Queue(watch);
       next = now + watch->plan.heartbeat;
     }

@@ -43,11 +43,14 @@ class OutboxTest : public testing::Test {
 };
 
 TEST_F(OutboxTest, GoesOnInOrderAndSaysWhatTravelsTogether) {
+  EXPECT_TRUE(outbox_.idle());
   EXPECT_TRUE(Put("a"));
+  EXPECT_FALSE(outbox_.idle());
   EXPECT_TRUE(Put("b"));
   EXPECT_TRUE(Put("c"));
   EXPECT_THAT(writer_->written, ElementsAre(Pair("a", false)));
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(outbox_.OnReady());
+  EXPECT_TRUE(outbox_.idle());
   EXPECT_TRUE(Put("d"));
   EXPECT_THAT(writer_->written,
               ElementsAre(Pair("a", false), Pair("b", true), Pair("c", false),
