@@ -36,7 +36,7 @@ class Stream {
   // `more_follows`: the caller has the next one already, and writes it in
   // OnWritten; the two may then travel together.
   virtual void Write(grpc::ByteBuffer message, bool more_follows) = 0;
-  void Write(grpc::ByteBuffer message) { Write(std::move(message), false); }
+  void Write(const grpc::ByteBuffer& message) { Write(message, false); }
   // Sends the answer's headers before the first message. Without it they go
   // with the first message or with the status.
   virtual void SendHeaders() = 0;

@@ -135,9 +135,7 @@ void StreamCall::OnReadDone(bool ok) {
   }
   grpc::ByteBuffer message;
   message.Swap(&incoming_);
-  React([&message](StreamHandler* handler) {
-    handler->OnMessage(std::move(message));
-  });
+  React([&message](StreamHandler* handler) { handler->OnMessage(message); });
 }
 
 void StreamCall::OnWriteDone(bool ok) {
