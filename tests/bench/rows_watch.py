@@ -97,7 +97,7 @@ def isolation(bench, service, name, get, seconds):
     """Both are called at once beside the watchers, who leave the machine no time to spare."""
     for answer in ('get', 'list'):
         (bench.scratch / f'{answer}.answer').write_bytes(get)
-    ceiling = bench.start('watch-ceiling', 2, 'bench-ceiling',
+    ceiling = bench.start('watch-ceiling', 9, 'bench-ceiling',
                           f'--get_answer={bench.scratch}/get.answer',
                           f'--list_answer={bench.scratch}/list.answer',
                           f'--tokens_file={bench.tokens}')
