@@ -3,13 +3,18 @@
 #   pg_data    its data directory
 #   pg_socket  the directory of its socket; the only way in, 0700
 #   pg_log     its log file
+# and, where wanted, pg_environment, an array of NAME=VALUE for its programs.
 # shellcheck shell=bash disable=SC2154
+
+pg_environment=()
 
 # PostgreSQL refuses to run as root. Root runs it as the user postgres; where
 # that user cannot be taken on (a container with one user) or cannot reach the
 # directory, as root seen as postgres in a user namespace. The owner of an
 # existing data directory decides.
 as_postgres() {
+  # Behind the change of user: what a preloaded library keeps belongs to one.
+  set -- env "${pg_environment[@]}" "$@"
   if [ "$(id -u)" != 0 ]; then
     "$@"
   elif pg_runs_in_namespace; then

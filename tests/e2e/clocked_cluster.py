@@ -46,18 +46,17 @@ class ClockedCluster:
         self.clock = ClockFile(self.directory / "clock")
         self.conninfo = f"host={self.directory}/s user=postgres dbname=postgres"
         try:
-            # Made without, run with the moved clock: pg_ctl itself needs the true one.
             self.run("pg_start fsync=off max_connections=60")
         except Exception:
             self.close()
             raise
 
     def run(self, command):
+        environment = " ".join(f'"{name}={value}"' for name, value in self.clock.environment().items())
         script = (f'set -euo pipefail; cd "{ROOT}"; . deploy/machine.sh; . deploy/postgres.sh; '
                   f'pg_data="{self.directory}/data" pg_socket="{self.directory}/s" pg_log="{self.directory}/log"; '
-                  f'{command}')
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False,
-                              env=dict(os.environ, **self.clock.environment()))
+                  f'pg_environment=({environment}); {command}')
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def now(self, database=None):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import socket
 import subprocess
 import threading
 
@@ -95,9 +96,10 @@ def front_fixture(suite, journals):
 
 
 def listens(front):
-    import socket
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", front.http_port)) == 0
+    def taken(port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+    return taken(front.grpc_port) and taken(front.http_port)
 
 
 @contextlib.contextmanager
