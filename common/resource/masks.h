@@ -36,7 +36,9 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ApplyUpdate(
     const google::protobuf::FieldMask* mask,
     const FieldAccess& access = FieldAccess(), absl::string_view path = "");
 
-// Which fields of an answer a client wants. Immutable, thread-safe.
+// Which fields of an answer a client wants. It looks at types alone: a field
+// that the caller may not see can be named, and is empty as it would be without
+// a mask. Immutable, thread-safe.
 class ReadMask {
  public:
   // Paths with commas between, as the proto or as JSON spells them, through

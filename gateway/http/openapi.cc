@@ -49,9 +49,10 @@ object Described(absl::string_view text, object schema) {
           {"schema", std::move(schema)}};
 }
 
-object HeaderParameter(const char* name, std::string text, object schema) {
+object HeaderParameter(const char* name, const std::string& text,
+                       object schema) {
   object parameter = {{"name", name}, {"in", "header"}};
-  parameter["description"] = std::move(text);
+  parameter["description"] = text;
   parameter["schema"] = std::move(schema);
   return parameter;
 }
@@ -71,8 +72,8 @@ object HeaderParameters(const OpenApiOptions& options) {
   object fields = {{"name", "$fields"}, {"in", "query"}};
   fields["description"] =
       "The fields to answer, with commas between them: "
-      "`name,subjects.product`. "
-      "Absent: all.";
+      "`name,subjects.product`. A field that the caller may not see is empty, "
+      "so that one mask serves all callers. Absent: all.";
   fields["schema"] = TextSchema();
   return {
       {"Fields", std::move(fields)},

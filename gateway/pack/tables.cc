@@ -14,8 +14,10 @@
 #include "common/resource/field_rules.h"
 #include "common/resource/filter_syntax.h"
 #include "common/resource/list_page.h"
+#include "common/resource/order.h"
 #include "common/resource/page_token.h"
 #include "common/resource/request_check.h"
+#include "common/resource/search_query.h"
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
 #include "google/rpc/code.pb.h"
@@ -136,6 +138,9 @@ Table ProcessLimits(const http::Options& http,
   add("gRPC: request message", grpc.max_request_bytes, "bytes");
   add("gRPC: unary deadline, cap", seconds(grpc.max_call_time), "s");
   add("gRPC: stream deadline, cap", seconds(grpc.max_stream_time), "s");
+  add("HTTP: connections", http.max_connections, "");
+  add("HTTP: streams", http.max_streams, "");
+  add("HTTP: bodies held at one time", http.max_held_bytes, "bytes");
   add("HTTP: request body", http.max_body_bytes, "bytes");
   add("HTTP: request head", http.max_head_bytes, "bytes");
   add("HTTP: request target", http.max_target_bytes, "bytes");
@@ -148,9 +153,13 @@ Table ProcessLimits(const http::Options& http,
   add("page size, default", resource::kDefaultPageSize, "resources");
   add("page size, cap", resource::kMaxPageSize, "resources");
   add("page ends at", resource::kMaxPageBytes, "bytes");
+  add("page in the order of names looks at", resource::kMaxExamined,
+      "resources");
   add("filter", resource::filter_syntax::kMaxLength, "characters");
   add("terms of a filter", resource::filter_syntax::kMaxTerms, "");
   add("nesting of a filter", resource::filter_syntax::kMaxDepth, "levels");
+  add("fields of an order", resource::Order::kMaxFields, "");
+  add("words of a search", resource::SearchQuery::kMaxWords, "");
   add("nesting of messages", resource::kMaxMessageDepth, "levels");
   add("text without a limit of its own", resource::kDefaultMaxLength,
       "characters");

@@ -2,9 +2,10 @@
 
 import datetime
 
+import contract
 from clients import bearer
 
-from transparency.centre.v1 import booking_pb2, centre_service_pb2 as pb  # pylint: disable=import-error
+from transparency.centre.v1 import booking_pb2  # pylint: disable=import-error
 
 CENTRE = "centres/town"
 ROOM = f"{CENTRE}/spaces/room"
@@ -14,9 +15,14 @@ HOLD = datetime.timedelta(minutes=30)
 HOUR = datetime.timedelta(hours=1)
 
 
+def asking(method, **fields):
+    """A request of the method, wherever its message is declared."""
+    return contract.request("centre", method, **fields)
+
+
 def found(stub, staff):
     """Creates the centre and its spaces."""
-    centre = pb.CreateCentreRequest(centre_id="town")
+    centre = asking("CreateCentre", centre_id="town")
     centre.centre.display_name = "Town"
     centre.centre.country = "BE"
     centre.centre.time_zone = "Etc/UTC"
@@ -27,7 +33,7 @@ def found(stub, staff):
     centre.centre.booking_policy.approval_required_for.append(booking_pb2.Booking.SOURCE_REVIEW)
     stub.CreateCentre(centre, metadata=bearer(staff), timeout=20)
     for identifier, occupancy, capacity in (("room", 1, 10), ("hall", 2, 40)):
-        space = pb.CreateSpaceRequest(parent=CENTRE, space_id=identifier)
+        space = asking("CreateSpace", parent=CENTRE, space_id=identifier)
         space.space.display_name = identifier
         space.space.category = 2
         space.space.occupancy = occupancy
@@ -43,7 +49,7 @@ def tomorrow(hour=10):
 
 
 def booking_request(start, length=HOUR, space=ROOM, size=2, request_id="", name="", email=""):
-    request = pb.CreateBookingRequest(parent=CENTRE, request_id=request_id)
+    request = asking("CreateBooking", parent=CENTRE, request_id=request_id)
     request.booking.purpose = booking_pb2.Booking.STAKEHOLDER_MEETING
     request.booking.spaces.append(space)
     request.booking.start_time.FromDatetime(start)

@@ -8,13 +8,13 @@ import grpc
 import pytest
 
 import centre_town
-from centre_town import CENTRE, HALL, HOLD, HOUR, ROOM, booking_request, tomorrow
+import contract
+from centre_town import CENTRE, HALL, HOLD, HOUR, ROOM, asking, booking_request, tomorrow
 from clients import Refused, bearer, channel, details, new_request_id, reason
 from clocked_cluster import ClockedCluster
 from suite import Http, psql, wait_until
 
 from transparency.centre.v1 import availability_pb2, booking_pb2  # pylint: disable=import-error
-from transparency.centre.v1 import centre_service_pb2 as pb  # pylint: disable=import-error
 from transparency.centre.v1 import centre_service_pb2_grpc as rpc  # pylint: disable=import-error
 from transparency.type.v1 import annotations_pb2  # pylint: disable=import-error
 
@@ -166,7 +166,7 @@ def test_hold_that_expires_frees_its_space(suite):
         start = tomorrow()
         held = stubs[0].CreateBooking(booking_request(start), metadata=bearer(suite.alice), timeout=20)
         kept = stubs[0].CreateBooking(booking_request(start + 4 * HOUR), metadata=bearer(suite.alice), timeout=20)
-        stubs[0].RequestBooking(pb.RequestBookingRequest(name=kept.name), metadata=bearer(suite.alice), timeout=20)
+        stubs[0].RequestBooking(asking("RequestBooking", name=kept.name), metadata=bearer(suite.alice), timeout=20)
 
         ahead = HOLD.total_seconds() - 60
         cluster.clock.set_ahead(ahead)
@@ -188,12 +188,12 @@ def test_hold_that_expires_frees_its_space(suite):
         expired = "SELECT count(*) FROM journal WHERE name = '%s' AND kind = 6"
         wait_until(lambda: psql(conninfo, expired % held.name) == [["1"]], "the clock's entry")
         for stub in stubs:
-            get = pb.GetBookingRequest(name=held.name)
+            get = asking("GetBooking", name=held.name)
             wait_until(lambda s=stub, g=get: s.GetBooking(g, metadata=bearer(suite.alice), timeout=20).state
                        == booking_pb2.Booking.EXPIRED, "both replicas to show it")
             with Refused(grpc.StatusCode.FAILED_PRECONDITION, "STEP_NOT_ALLOWED"):
-                stub.RequestBooking(pb.RequestBookingRequest(name=held.name), metadata=bearer(suite.alice), timeout=20)
-            assert stub.GetBooking(pb.GetBookingRequest(name=kept.name), metadata=bearer(suite.alice),
+                stub.RequestBooking(asking("RequestBooking", name=held.name), metadata=bearer(suite.alice), timeout=20)
+            assert stub.GetBooking(asking("GetBooking", name=kept.name), metadata=bearer(suite.alice),
                                    timeout=20).state == booking_pb2.Booking.CONFIRMED
         assert psql(conninfo, expired % held.name) == [["1"]]
         assert psql(conninfo, expired % kept.name) == [["0"]]
@@ -207,15 +207,14 @@ def test_hold_that_expires_frees_its_space(suite):
 
 def seen_time(stub):
     """The instant that a replica answers as of."""
-    _, call = stub.ListCentres.with_call(pb.ListCentresRequest(), timeout=20)
+    _, call = stub.ListCentres.with_call(asking("ListCentres"), timeout=20)
     text = dict(call.initial_metadata())["x-current-at"]
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")[:19] + "+00:00").timestamp()
 
 
 def named_methods():
     """Methods that take the name of a booking or a visitor, and what they take it in."""
-    service = pb.DESCRIPTOR.services_by_name["CentreService"]
-    for method in service.methods:
+    for method in contract.SERVICES["centre"].methods:
         path = []
         message = method.input_type
         if message.name.startswith("Update"):
@@ -229,7 +228,7 @@ def named_methods():
 
 
 def call_by_name(stub, method, path, name, token):
-    request = getattr(pb, method.input_type.name)()
+    request = contract.message_class(method.input_type)()
     target = request
     for part in path:
         target = getattr(target, part)
@@ -240,7 +239,7 @@ def call_by_name(stub, method, path, name, token):
 
 
 def add_visitor(stub, token, booking, name="Vera Visitor", email="vera@example.org"):
-    request = pb.CreateVisitorRequest(parent=booking, request_id=new_request_id())
+    request = asking("CreateVisitor", parent=booking, request_id=new_request_id())
     request.visitor.category = 2
     request.visitor.display_name = name
     request.visitor.email = email
@@ -271,14 +270,14 @@ def test_one_owner_cannot_tell_that_anothers_booking_exists(town):
         assert sorted(there.details) == sorted(gone.details)
 
     def listed(token, **fields):
-        return list(stub.ListBookings(pb.ListBookingsRequest(parent=CENTRE, **fields), metadata=bearer(token),
+        return list(stub.ListBookings(asking("ListBookings", parent=CENTRE, **fields), metadata=bearer(token),
                                       timeout=20).bookings)
     for fields in ({}, {"filter": 'owner = "alice"'}, {"filter": f'name = "{booking.name}"'},
                    {"order_by": "owner desc"}, {"filter": "party.size > 0"}, {"filter": "alice"}):
         assert listed(town.bob, **fields) == []
         assert [b.name for b in listed(town.staff, **fields)] == [booking.name]
     for parent in (booking.name, f"{CENTRE}/bookings/-"):
-        request = pb.ListVisitorsRequest(parent=parent)
+        request = asking("ListVisitors", parent=parent)
         assert len(stub.ListVisitors(request, metadata=bearer(town.alice), timeout=20).visitors) == 1
         try:
             assert not stub.ListVisitors(request, metadata=bearer(town.bob), timeout=20).visitors
@@ -292,7 +291,7 @@ def test_one_owner_cannot_tell_that_anothers_booking_exists(town):
         stub.CreateBooking(booking_request(tomorrow()), metadata=bearer(town.bob), timeout=20)
     told = str(refused.error.trailing_metadata()) + refused.error.details()
     assert booking.name.rsplit("/", 1)[1] not in told and "alice" not in told
-    assert stub.GetBooking(pb.GetBookingRequest(name=booking.name), metadata=bearer(town.alice), timeout=20) == booking
+    assert stub.GetBooking(asking("GetBooking", name=booking.name), metadata=bearer(town.alice), timeout=20) == booking
 
 
 def dump(conninfo):
@@ -322,7 +321,7 @@ def test_nothing_is_left_of_an_erased_visitor(town):
         booking_request(tomorrow(), request_id=new_request_id(), name=contact_words[0], email=contact_words[1]),
         metadata=bearer(town.alice), timeout=20)
     request, visitor = add_visitor(stub, town.alice, booking.name, visitor_words[0], visitor_words[1])
-    update = pb.UpdateVisitorRequest(visitor={"name": visitor.name, "organization": visitor_words[2]},
+    update = asking("UpdateVisitor", visitor={"name": visitor.name, "organization": visitor_words[2]},
                                      request_id=new_request_id())
     stub.UpdateVisitor(update, metadata=bearer(town.alice), timeout=20)
     web = Http(gateway.http_port, town.alice)
@@ -339,10 +338,10 @@ def test_nothing_is_left_of_an_erased_visitor(town):
     for word in visitor_words + contact_words:
         assert tables_with(before, word) == {"personal"}, word
 
-    erased = stub.EraseVisitor(pb.EraseVisitorRequest(name=visitor.name), metadata=bearer(town.alice), timeout=20)
-    stub.EraseBookingContact(pb.EraseBookingContactRequest(name=booking.name), metadata=bearer(town.alice), timeout=20)
+    erased = stub.EraseVisitor(asking("EraseVisitor", name=visitor.name), metadata=bearer(town.alice), timeout=20)
+    stub.EraseBookingContact(asking("EraseBookingContact", name=booking.name), metadata=bearer(town.alice), timeout=20)
     assert erased.HasField("erase_time") and not erased.display_name and not erased.email
-    again = stub.EraseVisitor(pb.EraseVisitorRequest(name=visitor.name), metadata=bearer(town.alice), timeout=20)
+    again = stub.EraseVisitor(asking("EraseVisitor", name=visitor.name), metadata=bearer(town.alice), timeout=20)
     assert again == erased
 
     after = dump(conninfo)
@@ -352,7 +351,7 @@ def test_nothing_is_left_of_an_erased_visitor(town):
     for replica in (*town.stubs, stub_of(town.service("centre"))):
         repeated = replica.CreateVisitor(request, metadata=bearer(town.alice), timeout=20)
         assert repeated.name == visitor.name and not repeated.display_name and not repeated.email
-        get = pb.GetVisitorRequest(name=visitor.name)
+        get = asking("GetVisitor", name=visitor.name)
         wait_until(lambda s=replica, g=get: s.GetVisitor(g, metadata=bearer(town.alice), timeout=20) == erased,
                    "the replica to follow")
     with Refused(grpc.StatusCode.FAILED_PRECONDITION, "VISITOR_ERASED"):
@@ -372,8 +371,8 @@ def test_erasing_leaves_one_entry_without_content(town):
     stub = town.stubs[0]
     booking = stub.CreateBooking(booking_request(tomorrow()), metadata=bearer(town.alice), timeout=20)
     _, visitor = add_visitor(stub, town.alice, booking.name)
-    stub.EraseVisitor(pb.EraseVisitorRequest(name=visitor.name), metadata=bearer(town.alice), timeout=20)
-    stub.EraseVisitor(pb.EraseVisitorRequest(name=visitor.name), metadata=bearer(town.alice), timeout=20)
+    stub.EraseVisitor(asking("EraseVisitor", name=visitor.name), metadata=bearer(town.alice), timeout=20)
+    stub.EraseVisitor(asking("EraseVisitor", name=visitor.name), metadata=bearer(town.alice), timeout=20)
     entries = psql(conninfo, f"SELECT json_build_array(kind, length(body)) FROM journal WHERE name = '{visitor.name}' "
                              "AND kind = 5")
     assert [json.loads(row) for row, in entries] == [[5, 0]]

@@ -14,7 +14,7 @@ from suite import Http, psql, server_conninfo, wait_until
 from test_streams import Events, curl
 from watch import PATIENCE, Event, Watch
 
-from transparency.centre.v1 import centre_service_pb2, centre_service_pb2_grpc  # pylint: disable=import-error
+from transparency.centre.v1 import centre_service_pb2_grpc  # pylint: disable=import-error
 from transparency.centre.v1 import journal_service_pb2_grpc as centre_journal  # pylint: disable=import-error
 from transparency.gateway.v1 import gateway_service_pb2_grpc, updates_pb2  # pylint: disable=import-error
 from transparency.journal.v1 import change_pb2, journal_pb2  # pylint: disable=import-error
@@ -226,9 +226,9 @@ def test_what_is_personal_is_erased_from_events_too(suite):
         event = alice.next()
         assert event.name == booking.name and b"alice@example.org" in event.resource.value
         before = alice.last
-        rpc.CancelBooking(centre_service_pb2.CancelBookingRequest(name=booking.name), metadata=bearer(suite.alice),
+        rpc.CancelBooking(centre_town.asking("CancelBooking", name=booking.name), metadata=bearer(suite.alice),
                           timeout=20)
-        rpc.EraseBookingContact(centre_service_pb2.EraseBookingContactRequest(name=booking.name),
+        rpc.EraseBookingContact(centre_town.asking("EraseBookingContact", name=booking.name),
                                 metadata=bearer(suite.staff), timeout=20)
         assert alice.change() == ("CHANGED", booking.name)
         event = alice.next()
