@@ -54,11 +54,8 @@ bool NeedsApproval(const v1::Centre& centre, v1::Booking::Purpose purpose) {
 }
 
 Span BookableSpan(const Policy& policy, absl::Time now) {
-  const absl::Time epoch = absl::UnixEpoch();
-  return {
-      epoch + absl::Ceil(now + policy.minimum_notice - epoch, absl::Minutes(1)),
-      epoch +
-          absl::Floor(now + policy.furthest_ahead - epoch, absl::Minutes(1))};
+  return {CeilMinute(now + policy.minimum_notice),
+          FloorMinute(now + policy.furthest_ahead)};
 }
 
 void CheckPolicy(const v1::Centre& centre, status::Violations* violations) {

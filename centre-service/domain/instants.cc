@@ -21,6 +21,16 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
          absl::Nanoseconds(duration.nanos());
 }
 
+absl::Time CeilMinute(absl::Time time) {
+  return absl::UnixEpoch() +
+         absl::Ceil(time - absl::UnixEpoch(), absl::Minutes(1));
+}
+
+absl::Time FloorMinute(absl::Time time) {
+  return absl::UnixEpoch() +
+         absl::Floor(time - absl::UnixEpoch(), absl::Minutes(1));
+}
+
 bool IsWholeMinutes(absl::Time time) {
   return IsWholeMinutes(time - absl::UnixEpoch());
 }

@@ -130,10 +130,14 @@ Spans BlockedSpans(const resource::Snapshot& view, const WantedSpace& wanted,
 int PeakLoad(const resource::Snapshot& view, const v1::Space& space,
              absl::Time now) {
   // Ten years reach beyond any booking that a policy allows.
-  const Span ahead{now, now + absl::Hours(24 * 3660)};
-  const std::vector<Part> parts = PartsWithin(view, space, ahead, "");
+  Span range{now, now + absl::Hours(24 * 3660)};
+  for (const Part& part : PartsWithin(view, space, range, "")) {
+    range.from = std::min(range.from, part.when.from);
+  }
   int peak = 0;
-  for (const auto& [from, load] : Loads(parts)) peak = std::max(peak, load);
+  for (const auto& [from, load] : Loads(PartsWithin(view, space, range, ""))) {
+    peak = std::max(peak, load);
+  }
   return peak;
 }
 

@@ -40,7 +40,9 @@ void OccupationKeys(const v1::Booking& booking,
 Spans BlockedSpans(const resource::Snapshot& view, const WantedSpace& wanted,
                    int party_size, const Span& range, absl::string_view except);
 
-// The most people that bookings not ended at `now` bring into a space at once.
+// The most people that are in a space at once while a booking lasts that has
+// not ended at `now`. Whoever was there with it and has left counts too: what
+// was given must stay right for as long as it can be written anew.
 int PeakLoad(const resource::Snapshot& view, const v1::Space& space,
              absl::Time now);
 

@@ -41,7 +41,8 @@ absl::Time Instant(absl::CivilDay day, int minute, Edge edge,
 
 bool IsMinute(const google::type::TimeOfDay& time, bool end_of_day) {
   if (time.seconds() != 0 || time.nanos() != 0) return false;
-  if (time.minutes() < 0 || time.minutes() > 59 || time.hours() < 0) {
+  if (time.minutes() < 0 || time.minutes() > 59 || time.hours() < 0 ||
+      time.hours() > 24) {
     return false;
   }
   return end_of_day ? MinuteOf(time) <= kMinutesPerDay : time.hours() <= 23;

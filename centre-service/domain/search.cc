@@ -116,7 +116,9 @@ absl::StatusOr<v1::SearchAvailabilityResponse> SearchAvailability(
   answer.set_time_zone(centre.time_zone());
   *answer.mutable_current_time() = ToTimestamp(now);
   const absl::TimeZone zone = ZoneOf(centre);
-  const Span period = PeriodOf(request, now);
+  const Span asked = PeriodOf(request, now);
+  // A booking begins and ends with a minute.
+  const Span period{CeilMinute(asked.from), FloorMinute(asked.until)};
   int slots = 0;
   view.ForEach<v1::Space>(
       absl::StrCat(centre.name(), "/spaces/"), [&](const v1::Space& space) {

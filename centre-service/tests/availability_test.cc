@@ -199,6 +199,29 @@ TEST_F(Availability, LeavesOutSlotsShorterThanTheStay) {
   EXPECT_EQ(ToTime(found->current_time()), town_.now());
 }
 
+TEST_F(Availability, OffersWholeMinutesWithinThePeriodThatWasAskedFor) {
+  auto request = Parse<v1::SearchAvailabilityRequest>(
+      "centre: 'centres/brussels' purpose: MEDIA_VISIT party_size: 2"
+      " duration { seconds: 3600 } spaces: 'centres/brussels/spaces/room'");
+  *request.mutable_start_time() = ToTimestamp(At("2026-03-04T10:00:30.123"));
+  *request.mutable_end_time() = ToTimestamp(At("2026-03-04T12:00:59.999"));
+  const auto found =
+      SearchAvailability(town_.view(), town_.centre(), request, town_.now());
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->spaces_size(), 1);
+  ASSERT_EQ(found->spaces(0).slots_size(), 1);
+  const v1::Slot& slot = found->spaces(0).slots(0);
+  const Span offered{ToTime(slot.start_time()), ToTime(slot.end_time())};
+  EXPECT_EQ(offered, From("2026-03-04T10:01:00", "2026-03-04T12:00:00"));
+  EXPECT_EQ(town_.Book(town_.Wanted(Town::kRoom, offered)), absl::OkStatus());
+  // No minute of it is whole.
+  *request.mutable_end_time() = ToTimestamp(At("2026-03-04T10:00:59"));
+  const auto none =
+      SearchAvailability(town_.view(), town_.centre(), request, town_.now());
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_THAT(none->spaces(), IsEmpty());
+}
+
 TEST_F(Availability, RefusesASearchThatNoBookingCouldAnswer) {
   EXPECT_EQ(SearchReason("purpose: MEDIA_VISIT party_size: 1"
                          " duration { seconds: 28860 }"),

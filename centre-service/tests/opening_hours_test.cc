@@ -115,7 +115,10 @@ TEST(OpeningHours, ThatMakeNoSenseAreRefusedEachByItsPath) {
       "weekly_opening_hours { day: FRIDAY opens { hours: 24 }"
       "                       closes { hours: 24 } }"
       "weekly_opening_hours { day: SUNDAY opens { seconds: 1 }"
-      "                       closes { hours: 24 } }");
+      "                       closes { hours: 24 } }"
+      // So many minutes that they come round to 00:44.
+      "weekly_opening_hours { day: SATURDAY opens { hours: 0 }"
+      "                       closes { hours: 71582789 } }");
   status::Violations violations;
   CheckOpeningHours(centre, &violations);
   const absl::Status refusal = violations.ToStatus();
@@ -130,7 +133,8 @@ TEST(OpeningHours, ThatMakeNoSenseAreRefusedEachByItsPath) {
                                   "centre.weekly_opening_hours[3].closes",
                                   "centre.weekly_opening_hours[4].closes",
                                   "centre.weekly_opening_hours[5].opens",
-                                  "centre.weekly_opening_hours[6].opens"));
+                                  "centre.weekly_opening_hours[6].opens",
+                                  "centre.weekly_opening_hours[7].closes"));
 }
 
 TEST(LocalTime, TellsTheTwoOccurrencesApartByTheirOffset) {

@@ -108,6 +108,25 @@ TEST_F(Records, ASpaceKeepsTheCapacityThatItsBookingsNeed) {
             absl::OkStatus());
 }
 
+TEST_F(Records, ASpaceKeepsTheCapacityThatItHadForWhoeverIsStillThere) {
+  // The first party leaves at 12:00, the second is there until 14:00.
+  for (const auto& stay :
+       {From("2026-03-04T09:00:00", "2026-03-04T12:00:00"),
+        From("2026-03-04T11:00:00", "2026-03-04T14:00:00")}) {
+    town_.Booked(Town::kHall, stay, 10, v1::Booking::CHECKED_IN);
+  }
+  const v1::Space before = town_.space(Town::kHall);
+  v1::Space after = before;
+  after.set_capacity(19);
+  town_.MoveTo(At("2026-03-04T13:00:00"));
+  EXPECT_EQ(
+      status::Reason(CheckSpace(town_.view(), &before, &after, town_.now())),
+      "SPACE_IN_USE");
+  town_.MoveTo(At("2026-03-04T14:00:00"));
+  EXPECT_EQ(CheckSpace(town_.view(), &before, &after, town_.now()),
+            absl::OkStatus());
+}
+
 TEST_F(Records, AVisitorIsOfTheOwnerOfTheBooking) {
   const v1::Booking booking = town_.Booked(
       Town::kRoom, From("2026-03-04T10:00:00", "2026-03-04T11:00:00"));

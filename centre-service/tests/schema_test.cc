@@ -123,6 +123,43 @@ TEST_F(Schema, ASharedSpaceNeverHoldsMoreThanItsCapacity) {
       Taken(Booking("d", "hall", "12:00", "13:00", "13:00", "CONFIRMED", 12)));
 }
 
+// A space that holds fewer people than it did: what is not changed stays.
+TEST_F(Schema, ABookingKeepsWhatItTookWhenItIsWrittenAgain) {
+  ASSERT_TRUE(
+      Taken(Booking("a", "hall", "08:00", "10:00", "10:00", "CONFIRMED", 15)));
+  ASSERT_TRUE(Taken("UPDATE spaces SET capacity = 10"));
+  // As the service writes: every column, whatever has changed.
+  EXPECT_TRUE(Taken(
+      "UPDATE bookings SET revision = 1, state = 'COMPLETED',"
+      " start_time = start_time, party = party || '{\"category\": \"X\"}',"
+      " occupied_spaces = occupied_spaces"));
+  EXPECT_EQ(database_.Number("SELECT sum(party_size) FROM booking_spaces"), 15);
+  EXPECT_TRUE(Refused("booking_spaces_within_capacity",
+                      "UPDATE bookings SET party = '{\"size\": 14}';"));
+  EXPECT_TRUE(
+      Refused("booking_spaces_within_capacity",
+              "UPDATE bookings SET start_time = start_time + '1 hour';"));
+  EXPECT_TRUE(Taken("UPDATE bookings SET state = 'CANCELLED'"));
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM booking_spaces"), 0);
+  EXPECT_TRUE(Refused("booking_spaces_within_capacity",
+                      "UPDATE bookings SET state = 'CONFIRMED';"));
+}
+
+TEST_F(Schema, ABookingIsLookedAtForAsLongAsItLasts) {
+  ASSERT_TRUE(Taken(absl::StrCat(
+      "UPDATE spaces SET capacity = 30;",
+      Booking("a", "hall", "07:00", "08:30", "08:30", "COMPLETED", 18),
+      Booking("b", "hall", "08:00", "11:30", "11:30", "COMPLETED", 12),
+      Booking("c", "hall", "11:00", "14:00", "14:00", "CHECKED_IN", 8))));
+  ASSERT_TRUE(Taken("UPDATE spaces SET capacity = 20"));
+  // At 08:00 there were 30 people, but this one had not come yet.
+  EXPECT_TRUE(Taken(
+      "UPDATE bookings SET party = '{\"size\": 7}' WHERE name LIKE '%/c'"));
+  EXPECT_TRUE(Refused(
+      "booking_spaces_within_capacity",
+      "UPDATE bookings SET party = '{\"size\": 9}' WHERE name LIKE '%/c';"));
+}
+
 TEST_F(Schema, NamesStandBelowTheirParents) {
   EXPECT_TRUE(
       Refused("centres_name_form", "UPDATE centres SET name = 'centres/No';"));

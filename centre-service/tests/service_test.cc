@@ -443,6 +443,34 @@ TEST_F(PersonalData, OfAVisitorIsGoneOnceErased) {
   EXPECT_FALSE(found->has_contact());
 }
 
+// The hall held all of them then; that it holds fewer now is no obstacle.
+TEST_F(PersonalData, OfAPastBookingIsErasedWhateverItsSpaceHoldsNow) {
+  v1::CreateBookingRequest wish = Wish(9, 10);
+  wish.mutable_booking()->set_spaces(0, kHall);
+  wish.mutable_booking()->mutable_party()->set_size(15);
+  wish.mutable_booking()->mutable_contact()->set_display_name("Ford");
+  const std::string name = Book(kAlice, wish).name();
+  EXPECT_EQ(Reason<v1::Booking>(kAlice, "RequestBooking",
+                                Named<v1::RequestBookingRequest>(name)),
+            "");
+  clock().Set(kMonday + absl::Hours(49));
+  EXPECT_EQ(Reason<v1::Booking>(kDesk, "CheckInBooking",
+                                Named<v1::CheckInBookingRequest>(name)),
+            "");
+  const auto lower = Parse<v1::UpdateSpaceRequest>(
+      "space { name: 'centres/brussels/spaces/hall' capacity: 10 }");
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "UpdateSpace", lower), "SPACE_IN_USE");
+  clock().Set(kMonday + absl::Hours(51));
+  EXPECT_EQ(Reason<v1::Space>(kDesk, "UpdateSpace", lower), "");
+  const auto erased =
+      running_.Call<v1::Booking>(kDesk, "EraseBookingContact",
+                                 Named<v1::EraseBookingContactRequest>(name));
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->state(), v1::Booking::COMPLETED);
+  EXPECT_FALSE(erased->has_contact());
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM personal"), 0);
+}
+
 TEST_F(PersonalData, StandsInThePersonalTableAlone) {
   v1::CreateBookingRequest wish = Wish(9, 10);
   wish.set_request_id(kRequestId);

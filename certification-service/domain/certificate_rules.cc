@@ -318,13 +318,15 @@ absl::Status PlaceInitialSteps(const resource::Snapshot& view, absl::Time now,
     if (!applied.ok()) return applied;
   }
   after->clear_initial_steps();
+  const absl::CivilDay today = DayAt(now, ZoneOf(after->time_zone()));
   for (int i = 0; i < after->steps_size(); ++i) {
     CertificateStep* step = after->mutable_steps(i);
     step->clear_corrects();
     step->clear_correction_reason();
     SetRecordTime(now, step);
-    absl::Status fine = CheckStepFields(
-        *after, *step, absl::StrCat("certificate.initial_steps[", i, "]"));
+    const std::string path = absl::StrCat("certificate.initial_steps[", i, "]");
+    absl::Status fine = CheckStepFields(*after, *step, today, path);
+    if (fine.ok()) fine = CheckSuccessor(view, *after, *step, path);
     if (!fine.ok()) return fine;
   }
   return CheckStepsTogether(view, *after, 1, /*correction=*/true);
@@ -379,6 +381,9 @@ absl::Status CheckCertificate(const resource::Snapshot& view,
   }
   absl::Status status = CheckContent(view, *after);
   if (status.ok()) status = CheckPredecessor(view, before, *after);
+  if (status.ok() && before != nullptr) {
+    status = CheckStillAllowed(view, *before, *after);
+  }
   return status;
 }
 

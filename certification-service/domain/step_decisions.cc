@@ -15,7 +15,6 @@
 namespace transparency::certification::domain {
 namespace {
 
-using google::type::Date;
 using v1::Certificate;
 using v1::CertificateStep;
 
@@ -40,23 +39,26 @@ absl::CivilDay Today(const Moment& moment, const Certificate& certificate) {
   return DayAt(moment.now, ZoneOf(certificate.time_zone()));
 }
 
-absl::Status CheckDecided(const CertificateStep& step, absl::CivilDay today) {
+// What is decided here has its dates, also where the certificate is recorded.
+absl::Status CheckDecided(const CertificateStep& step) {
   if (!resource::IsCompleteDate(step.effective_date())) {
     return status::InvalidField("effective_date",
                                 "must be a complete date that exists");
   }
-  if (!resource::IsCompleteDate(step.decision_date()) ||
-      ToDay(step.decision_date()) > today) {
-    return status::InvalidField(
-        "decision_date", "must be a complete date that is not in the future");
+  if (!resource::IsCompleteDate(step.decision_date())) {
+    return status::InvalidField("decision_date",
+                                "must be a complete date that exists");
   }
   return absl::OkStatus();
 }
 
 absl::Status Take(const Moment& moment, CertificateStep step,
                   Certificate* certificate) {
-  absl::Status status = CheckDecided(step, Today(moment, *certificate));
-  if (status.ok()) status = CheckStepFields(*certificate, step, "");
+  absl::Status status = CheckDecided(step);
+  if (status.ok()) {
+    status =
+        CheckStepFields(*certificate, step, Today(moment, *certificate), "");
+  }
   if (!status.ok()) return status;
   SetRecordTime(moment.now, &step);
   *certificate->add_steps() = std::move(step);
@@ -84,17 +86,11 @@ absl::Status CorrectOne(const Moment& moment,
   CertificateStep step;
   if (correction.has_replacement()) {
     step = correction.replacement();
+    const std::string at = absl::StrCat(path, ".replacement");
     absl::Status fine =
-        CheckStepFields(*certificate, step, absl::StrCat(path, ".replacement"));
+        CheckStepFields(*certificate, step, Today(moment, *certificate), at);
+    if (fine.ok()) fine = CheckSuccessor(moment.view, *certificate, step, at);
     if (!fine.ok()) return fine;
-    if (!step.successor().empty() &&
-        (step.successor() == certificate->name() ||
-         moment.view.Get<Certificate>(step.successor()) == nullptr)) {
-      return status::Precondition(
-          "REFERENCE_NOT_FOUND", absl::StrCat(path, ".replacement.successor"),
-          absl::StrCat(step.successor(), " is no other certificate."),
-          {{"resource", step.successor()}});
-    }
   } else {
     step.set_kind(CertificateStep::CORRECT);
   }

@@ -31,8 +31,9 @@ constexpr absl::string_view kCertificateType =
 // Gathers what is wrong with the fields of one step.
 class StepFields {
  public:
-  StepFields(bool recorded, const CertificateStep& step, absl::string_view path)
-      : recorded_(recorded), step_(step), path_(path) {}
+  StepFields(bool recorded, const CertificateStep& step, absl::CivilDay today,
+             absl::string_view path)
+      : recorded_(recorded), step_(step), today_(today), path_(path) {}
 
   absl::Status Check() {
     if (step_.kind() == CertificateStep::KIND_UNSPECIFIED ||
@@ -44,9 +45,7 @@ class StepFields {
     if (step_.has_effective_date() || !recorded_) {
       CheckDate("effective_date", step_.effective_date());
     }
-    if (step_.has_decision_date()) {
-      CheckDate("decision_date", step_.decision_date());
-    }
+    CheckDecision();
     CheckIssue();
     CheckSuspension();
     CheckOthers();
@@ -58,10 +57,21 @@ class StepFields {
     violations_.Add(absl::StrCat(path_, path_.empty() ? "" : ".", field), what);
   }
 
-  void CheckDate(absl::string_view field, const Date& date) {
-    if (recorded_ ? IsReadable(date) : resource::IsCompleteDate(date)) return;
+  bool CheckDate(absl::string_view field, const Date& date) {
+    if (recorded_ ? IsReadable(date) : resource::IsCompleteDate(date)) {
+      return true;
+    }
     Add(field, recorded_ ? "must be a date that exists, known at least in part"
                          : "must be a complete date that exists");
+    return false;
+  }
+
+  void CheckDecision() {
+    if (step_.has_decision_date() &&
+        CheckDate("decision_date", step_.decision_date()) &&
+        Readings(step_.decision_date()).first > today_) {
+      Add("decision_date", "must not be in the future");
+    }
   }
 
   // `date` must not surely lie before the step's effective date.
@@ -118,6 +128,7 @@ class StepFields {
 
   const bool recorded_;
   const CertificateStep& step_;
+  const absl::CivilDay today_;
   const absl::string_view path_;
   status::Violations violations_;
 };
@@ -251,8 +262,17 @@ class SchemeLimits {
         step.has_suspended_until() &&
         Readings(step.suspended_until()).last <=
             Readings(present->suspended_until()).first) {
-      return status::InvalidField("suspended_until",
-                                  "must lie after the present last day");
+      return status::Precondition(
+          "STEPS_CONTRADICT", certificate_.name(),
+          absl::StrCat(
+              "Step ", standing.number,
+              ", EXTEND_SUSPENSION, would not extend the suspension: its last "
+              "day must lie after the present one, ",
+              absl::FormatCivilTime(Readings(present->suspended_until()).first),
+              "."),
+          {{"step_number", absl::StrCat(standing.number)},
+           {"step", CertificateStep::Kind_Name(step.kind())},
+           {"state", StateName(before.state)}});
     }
     if (!decided) return absl::OkStatus();
     const v1::SchemeRules& rules = scheme_->rules();
@@ -306,9 +326,25 @@ void SetRecordTime(absl::Time now, CertificateStep* step) {
 }
 
 absl::Status CheckStepFields(const Certificate& certificate,
-                             const CertificateStep& step,
+                             const CertificateStep& step, absl::CivilDay today,
                              absl::string_view path) {
-  return StepFields(certificate.recorded_not_decided(), step, path).Check();
+  return StepFields(certificate.recorded_not_decided(), step, today, path)
+      .Check();
+}
+
+absl::Status CheckSuccessor(const resource::Snapshot& view,
+                            const Certificate& certificate,
+                            const CertificateStep& step,
+                            absl::string_view path) {
+  const std::string& successor = step.successor();
+  if (successor.empty() || (successor != certificate.name() &&
+                            view.Get<Certificate>(successor) != nullptr)) {
+    return absl::OkStatus();
+  }
+  return status::Precondition(
+      "REFERENCE_NOT_FOUND", absl::StrCat(path, ".successor"),
+      absl::StrCat(successor, " is no other certificate."),
+      {{"resource", successor}});
 }
 
 absl::Status CheckStepsTogether(const resource::Snapshot& view,
@@ -329,6 +365,25 @@ absl::Status CheckStepsTogether(const resource::Snapshot& view,
     if (step.number < first_new) continue;
     absl::Status fine = limits.Check(step);
     if (!fine.ok()) return fine;
+  }
+  if (first_new == 1) return absl::OkStatus();
+  Certificate before = certificate;
+  before.mutable_steps()->DeleteSubrange(first_new - 1,
+                                         before.steps_size() - first_new + 1);
+  return CheckStillAllowed(view, before, certificate);
+}
+
+absl::Status CheckStillAllowed(const resource::Snapshot& view,
+                               const Certificate& before,
+                               const Certificate& after) {
+  const Timeline earlier(before);
+  const Timeline later(after);
+  const SchemeLimits old_limits(view, before, earlier);
+  const SchemeLimits limits(view, after, later);
+  for (const StandingStep& step : later.steps()) {
+    if (step.number > before.steps_size()) continue;
+    absl::Status fine = limits.Check(step);
+    if (!fine.ok() && old_limits.Check(step).ok()) return fine;
   }
   return absl::OkStatus();
 }

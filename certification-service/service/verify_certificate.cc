@@ -23,9 +23,11 @@ using v1::VerifyCertificateResponse;
 
 // Most matches that one answer lists.
 constexpr size_t kMostMatches = 20;
-// Most certificates that one answer looks at: documents such as a common annex
-// can be shared by many.
-constexpr int kMostExamined = 1000;
+// Most matches among which those are the first: documents such as a common
+// annex can be shared by many.
+constexpr size_t kMostFound = 1000;
+// How many certificates are looked at between two looks at the clock.
+constexpr int kCheckEvery = 256;
 
 absl::Status CheckRequest(const VerifyCertificateRequest& request) {
   status::Violations violations;
@@ -85,7 +87,16 @@ class Search {
   Search(const methods::Reader& reader, const VerifyCertificateRequest& request)
       : reader_(reader), request_(request) {}
 
-  void Run() {
+  // Not OK when nobody waits for the answer any more.
+  absl::Status Run() {
+    ByKey();
+    return status_;
+  }
+
+  const std::set<std::string>& names() const { return names_; }
+
+ private:
+  void ByKey() {
     switch (request_.key_case()) {
       case VerifyCertificateRequest::kCertificateNumber:
         return ByNumber(request_.certificate_number());
@@ -107,10 +118,6 @@ class Search {
     }
   }
 
-  const std::set<std::string>& names() const { return names_; }
-  bool cut_off() const { return examined_ > kMostExamined; }
-
- private:
   void ByNumber(const std::string& number) {
     Lookup(domain::NumberKey(number), [&](const Certificate& certificate) {
       return HasNumber(certificate, number);
@@ -128,12 +135,13 @@ class Search {
   template <class Matches>
   void Lookup(resource::IndexKey key, Matches matches) {
     reader_.all().Lookup(key, key.order, [&](const resource::Item& item) {
-      if (++examined_ > kMostExamined) return false;
+      if (++examined_ % kCheckEvery == 0) status_ = reader_.StillWanted();
+      if (!status_.ok()) return false;
       if (item.kind().descriptor == Certificate::descriptor() &&
           matches(item.as<Certificate>())) {
         Consider(item);
       }
-      return true;
+      return names_.size() < kMostFound;
     });
   }
 
@@ -152,6 +160,7 @@ class Search {
   const VerifyCertificateRequest& request_;
   std::set<std::string> names_;
   int examined_ = 0;
+  absl::Status status_;
 };
 
 // Bodies in the caller's form, each read once.
@@ -180,14 +189,14 @@ absl::StatusOr<VerifyCertificateResponse> VerifyCertificate(
   absl::Status fine = CheckRequest(request);
   if (!fine.ok()) return fine;
   Search search(reader, request);
-  search.Run();
+  fine = search.Run();
+  if (!fine.ok()) return fine;
 
   VerifyCertificateResponse response;
   response.set_outcome(search.names().empty()
                            ? VerifyCertificateResponse::UNKNOWN
                            : VerifyCertificateResponse::MATCHED);
-  response.set_more_matches(search.cut_off() ||
-                            search.names().size() > kMostMatches);
+  response.set_more_matches(search.names().size() > kMostMatches);
   Bodies bodies(reader);
   for (const std::string& name : search.names()) {
     if (static_cast<size_t>(response.matches_size()) == kMostMatches) break;

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "certification-service/tests/registry.h"
 #include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace transparency::certification::domain {
 namespace {
@@ -129,6 +130,19 @@ TEST(Create, ObeysTheRulesOfContent) {
        "scheme: 'schemes/plain' recorded_not_decided: true initial_steps {"
        " kind: CORRECT }",
        "INVALID_ARGUMENT INVALID_FIELDS"},
+      {"a recorded decision of the year that has begun",
+       "scheme: 'schemes/plain' recorded_not_decided: true initial_steps {"
+       " kind: ISSUE decision_date { year: 2026 } }",
+       "OK"},
+      {"a recorded decision in the future",
+       "scheme: 'schemes/plain' recorded_not_decided: true initial_steps {"
+       " kind: ISSUE decision_date { year: 2026 month: 4 } }",
+       "INVALID_ARGUMENT INVALID_FIELDS"},
+      {"a successor that is the certificate itself",
+       "scheme: 'schemes/plain' recorded_not_decided: true initial_steps {"
+       " kind: ISSUE } initial_steps { kind: SUPERSEDE successor:"
+       " 'certificates/c' }",
+       "FAILED_PRECONDITION REFERENCE_NOT_FOUND"},
       {"fields of another kind of step",
        "scheme: 'schemes/plain' recorded_not_decided: true initial_steps {"
        " kind: SUSPEND without_expiry: true }",
@@ -141,6 +155,18 @@ TEST(Create, ObeysTheRulesOfContent) {
               c.outcome)
         << c.about;
   }
+}
+
+TEST(Create, NamesTheStepWhoseSuccessorIsTheCertificateItself) {
+  Registry registry;
+  const absl::Status refused = registry.Create(
+      "name: 'certificates/c' scheme: 'schemes/plain' recorded_not_decided:"
+      " true initial_steps { kind: ISSUE } initial_steps { kind: SUPERSEDE"
+      " successor: 'certificates/c' }");
+  google::rpc::PreconditionFailure failure;
+  ASSERT_TRUE(status::FindDetail(refused, &failure)) << refused;
+  EXPECT_EQ(failure.violations(0).subject(),
+            "certificate.initial_steps[1].successor");
 }
 
 TEST(CertificateNumber, IsUniquePerBodyWhateverItsCaseAndSpaces) {
@@ -208,6 +234,62 @@ TEST(Update, RefusesFirstStepsLater) {
                                           CertificateStep::APPLY);
                                     })),
             "INVALID_ARGUMENT INVALID_FIELDS");
+}
+
+TEST(Update, LeavesACertificateWhatItWasIssuedWith) {
+  Registry registry;
+  registry.Put(
+      Parse<v1::Body>("name: 'bodies/other' display_name: 'O'"
+                      " roles: CERTIFICATION_BODY"));
+  registry.Issued(kC, "2025-01-01", "last_valid_date " + D("2027-12-31"),
+                  "subjects { service: 'Mail' }", "schemes/iso");
+  ASSERT_EQ(registry.Take(Reduce, kC,
+                          "reason: 'r' removed_subjects { service: 'Mail' }"),
+            absl::OkStatus());
+  const auto update = [&](auto change) {
+    return Outcome(registry.Update(kC, change));
+  };
+  EXPECT_EQ(update([](Certificate* c) { c->clear_certification_body(); }),
+            "FAILED_PRECONDITION NOT_READY_TO_ISSUE");
+  EXPECT_EQ(
+      update([](Certificate* c) { c->set_certification_body("bodies/other"); }),
+      "FAILED_PRECONDITION ACCREDITATION_MISSING");
+  EXPECT_EQ(update([](Certificate* c) { c->clear_subjects(); }),
+            "FAILED_PRECONDITION NOT_READY_TO_ISSUE");
+  // Of "Cloud" and "Mail" the latter was taken out.
+  EXPECT_EQ(update([](Certificate* c) { c->mutable_subjects()->RemoveLast(); }),
+            "FAILED_PRECONDITION SCOPE_NOT_REDUCIBLE");
+  EXPECT_EQ(update([](Certificate* c) {
+              c->mutable_subjects(0)->set_service("Cloud, renamed");
+            }),
+            "OK");
+}
+
+TEST(Update, IsNotRefusedForWhatWasSoBefore) {
+  Registry registry;
+  registry.Issued(kC, "2025-01-01", "last_valid_date " + D("2027-12-31"), "",
+                  "schemes/iso");
+  // The accreditation is found never to have been.
+  registry.Put(
+      Parse<v1::Body>("name: 'bodies/cb' display_name: 'CB'"
+                      " roles: CERTIFICATION_BODY"));
+  EXPECT_EQ(Outcome(registry.Update(
+                kC, [](Certificate* c) { c->set_laboratory("bodies/lab"); })),
+            "OK");
+}
+
+TEST(Update, OfAnApplicationMayLeaveWhatItIsIssuedWithForLater) {
+  Registry registry;
+  ASSERT_EQ(registry.Create("name: 'certificates/c' scheme: 'schemes/iso'"
+                            " certification_body: 'bodies/cb'"
+                            " subjects { service: 'Cloud' }"),
+            absl::OkStatus());
+  EXPECT_EQ(Outcome(registry.Update(kC,
+                                    [](Certificate* c) {
+                                      c->clear_certification_body();
+                                      c->clear_subjects();
+                                    })),
+            "OK");
 }
 
 TEST(TheClock, ExpiresWhenTheLastDayEndsInTheSchemesZone) {

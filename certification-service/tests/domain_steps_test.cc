@@ -190,11 +190,64 @@ TEST(SuspendCertificate, LastsAsLongAsTheSchemeAllows) {
         Extend, kC, absl::StrCat("reason: 'r' suspended_until ", D(until))));
   };
   EXPECT_EQ(extend("2027-03-02"), "FAILED_PRECONDITION SUSPENSION_TOO_LONG");
-  EXPECT_EQ(extend("2026-04-12"), "INVALID_ARGUMENT INVALID_FIELDS");
+  EXPECT_EQ(extend("2026-04-12"), "FAILED_PRECONDITION STEPS_CONTRADICT");
   EXPECT_EQ(extend("2026-08-01"), "OK");
-  EXPECT_EQ(extend("2026-08-01"), "INVALID_ARGUMENT INVALID_FIELDS");
+  EXPECT_EQ(extend("2026-08-01"), "FAILED_PRECONDITION STEPS_CONTRADICT");
   EXPECT_EQ(extend("2027-03-01"), "OK");
   EXPECT_EQ(ToDay(registry.Get(kC).suspended_until()), Day("2027-03-01"));
+}
+
+// Decided on 2026-03-01 and extended by as much as the scheme allows.
+void LongSuspended(Registry* registry) {
+  registry->Issued(kC, "2025-01-01", "last_valid_date " + D("2027-12-31"), "",
+                   "schemes/eucc");
+  ASSERT_EQ(
+      Outcome(registry->Take(Suspend, kC,
+                             "reason: 'r' decision_date " + D("2026-03-01") +
+                                 " effective_date " + D("2026-03-01"))),
+      "OK");
+  ASSERT_EQ(Outcome(registry->Take(
+                Extend, kC, "reason: 'r' suspended_until " + D("2027-03-01"))),
+            "OK");
+}
+
+TEST(SuspendCertificate, SaysWhichStepOfACorrectionExtendsNothing) {
+  Registry registry;
+  LongSuspended(&registry);
+  const absl::Status refused = registry.Take(
+      Correct, kC,
+      "reason: 'r' corrections { step_number: 5 replacement { kind:"
+      " EXTEND_SUSPENSION effective_date " +
+          D("2026-03-02") + " suspended_until " + D("2026-04-12") + " } }");
+  EXPECT_EQ(Outcome(refused), "FAILED_PRECONDITION STEPS_CONTRADICT");
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(status::FindDetail(refused, &info));
+  EXPECT_EQ(info.metadata().at("step_number"), "6");
+  EXPECT_EQ(info.metadata().at("state"), "SUSPENDED");
+}
+
+TEST(SuspendCertificate, KeepsToTheSchemeWhenWhatWasExtendedIsCorrected) {
+  const auto suspended_on = [](const char* day, const char* until) {
+    return absl::StrCat(
+        "corrections { step_number: 4 replacement { kind: SUSPEND",
+        " effective_date ", D(day), " decision_date ", D(day),
+        " suspended_until ", D(until), " } }");
+  };
+  Registry registry;
+  LongSuspended(&registry);
+  // The extension would last longer than a year from the decision.
+  EXPECT_EQ(Outcome(registry.Take(
+                Correct, kC,
+                "reason: 'r' " + suspended_on("2026-02-01", "2026-03-10"))),
+            "FAILED_PRECONDITION SUSPENSION_TOO_LONG");
+  EXPECT_EQ(Outcome(registry.Take(
+                Correct, kC,
+                "reason: 'r' " + suspended_on("2026-02-01", "2026-03-10") +
+                    " corrections { step_number: 5 replacement { kind:"
+                    " EXTEND_SUSPENSION effective_date " +
+                    D("2026-03-02") + " suspended_until " + D("2027-02-01") +
+                    " } }")),
+            "OK");
 }
 
 TEST(SuspendCertificate, IsNotExtendedWhereTheSchemeDoesNotSaySo) {
@@ -231,6 +284,23 @@ TEST(ReduceScope, TakesOutSubjectsAndLeavesSome) {
   EXPECT_EQ(registry.Ask(kC, "2026-03-01").subjects_size(), 2);
   EXPECT_EQ(registry.Ask(kC, "2026-03-02").subjects_size(), 1);
   EXPECT_EQ(reduce("removed_subjects { service: 'Mail' }"),
+            "FAILED_PRECONDITION SCOPE_NOT_REDUCIBLE");
+}
+
+TEST(ReduceScope, LeavesALaterReductionItsSubjects) {
+  Registry registry;
+  registry.Issued(kC, "2025-01-01", "without_expiry: true",
+                  "subjects { service: 'Mail' }");
+  const auto reduce = [&](const std::string& service, const char* day) {
+    return Outcome(
+        registry.Take(Reduce, kC,
+                      absl::StrCat("reason: 'r' removed_subjects { service: '",
+                                   service, "' } effective_date ", D(day))));
+  };
+  EXPECT_EQ(reduce("Mail", "2026-06-01"), "OK");
+  EXPECT_EQ(reduce("Mail", "2026-04-01"),
+            "FAILED_PRECONDITION SCOPE_NOT_REDUCIBLE");
+  EXPECT_EQ(reduce("Cloud", "2026-04-01"),
             "FAILED_PRECONDITION SCOPE_NOT_REDUCIBLE");
 }
 
@@ -299,6 +369,21 @@ TEST(CorrectCertificate, RefusesWhatMakesNoSense) {
        "corrections { step_number: 4 } corrections { step_number: 3 }"
        " corrections { step_number: 2 } corrections { step_number: 1 }",
        "FAILED_PRECONDITION STEPS_CONTRADICT"},
+      {"a decision in the future",
+       "corrections { step_number: 4 replacement { kind: WITHDRAW "
+       "effective_date " +
+           D("2026-03-02") + " decision_date " + D("2026-03-03") + " } }",
+       "INVALID_ARGUMENT INVALID_FIELDS"},
+      {"a decision today",
+       "corrections { step_number: 4 replacement { kind: WITHDRAW "
+       "effective_date " +
+           D("2026-03-03") + " decision_date " + D("2026-03-02") + " } }",
+       "OK"},
+      {"the certificate as its own successor",
+       "corrections { step_number: 4 replacement { kind: SUPERSEDE successor:"
+       " 'certificates/c' effective_date " +
+           D("2026-01-01") + " } }",
+       "FAILED_PRECONDITION REFERENCE_NOT_FOUND"},
       {"a successor that does not exist",
        "corrections { step_number: 4 replacement { kind: SUPERSEDE successor:"
        " 'certificates/none' effective_date " +

@@ -299,6 +299,14 @@ TEST_F(ServiceTest, CountsWhatTheCallerSeesByVerdict) {
             v1::VerifiedCertificate::EXPIRED);
 }
 
+TEST_F(ServiceTest, NoCertificateIsItsOwnSuccessor) {
+  EXPECT_EQ(Outcome(Create("c",
+                           "recorded_not_decided: true"
+                           " initial_steps { kind: ISSUE } initial_steps {"
+                           " kind: SUPERSEDE successor: 'certificates/c' }")),
+            "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
+}
+
 TEST_F(ServiceTest, NumbersAreUniquePerBody) {
   ASSERT_EQ(Create("c", "certificate_number: 'N-1'"), absl::OkStatus());
   EXPECT_EQ(Outcome(Create("d", "certificate_number: 'n-1'")),
