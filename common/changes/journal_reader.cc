@@ -91,16 +91,15 @@ void JournalReader::Submit(Job job) {
     absl::MutexLock lock(&mutex_);
     if (stopping_) {
       refusal = Draining();
-    } else if (job.of_stream) {
-      streams_.push_back(std::move(job));
-    } else if (calls_.size() >= options_.queue) {
+    } else if (!job.of_stream && calls_.size() >= options_.queue) {
       refusal = Overloaded();
     } else {
-      calls_.push_back(std::move(job));
+      (job.of_stream ? streams_ : calls_).push_back(std::move(job));
+      length_.Set(static_cast<double>(calls_.size() + streams_.size()));
+      return;
     }
-    length_.Set(static_cast<double>(calls_.size() + streams_.size()));
   }
-  if (!refusal.ok()) job.run(refusal);
+  job.run(refusal);
 }
 
 bool JournalReader::Take(Job* job) {

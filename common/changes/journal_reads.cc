@@ -156,7 +156,8 @@ absl::StatusOr<std::vector<JournalRow>> Lister::Next(
   query.descending = descending_;
   query.first = first_;
   query.last = last_;
-  query.limit = std::min(kRowsAtOnce, size_ - page_.changes_size() + 1);
+  // However little room the page has: what is read may be hidden.
+  query.limit = kRowsAtOnce;
   if (selection_->only_name().empty()) {
     if (descending_) {
       query.first = std::max(first_, last_ - kRowWindow + 1);

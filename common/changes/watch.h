@@ -92,9 +92,11 @@ struct Watch {
   std::string present_token;
 
   std::deque<Old> old;
-  bool reading = false;  // the next of `old` have been asked for
-  int64_t old_end = -1;  // where those read end
-  bool proven = false;   // its place is one of the journal's
+  bool reading = false;   // the next of `old` have been asked for
+  int64_t old_end = -1;   // where those read end
+  std::string old_token;  // of that place
+  int64_t old_rows = 0;   // how many are asked for next
+  bool proven = false;    // its place is one of the journal's
 
   absl::flat_hash_map<const resource::Kind*, std::string> fingerprints;
 };

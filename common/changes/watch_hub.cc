@@ -21,8 +21,9 @@ using journal::v1::WatchChangesRequest;
 
 // Longest wait for a revision that another replica has told of.
 constexpr absl::Duration kPlaceWait = absl::Seconds(5);
-// Longest read of one page.
-constexpr absl::Duration kPageTime = absl::Seconds(30);
+// A page ends with the event that fills so many bytes: each of very many
+// watches may hold one.
+constexpr size_t kPageBytes = size_t{64} << 10;
 // Longest read of what the clock had changed before a load.
 constexpr absl::Duration kCorrectionTime = absl::Minutes(1);
 // What one watch is looked through in one go, before others have their turn.
@@ -77,6 +78,16 @@ absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
   return plan;
 }
 
+absl::Status Prove(postgres::Session* session, const Place& place,
+                   absl::Time deadline) {
+  if (place.revision < 0) return absl::OkStatus();
+  auto digest = ReadDigest(session, place.revision, deadline);
+  if (!digest.ok()) return digest.status();
+  return absl::StartsWith(absl::BytesToHexString(*digest), place.digest)
+             ? absl::OkStatus()
+             : HistoryChanged();
+}
+
 // What the journal holds of resources that the clock had changed before they
 // were loaded.
 absl::StatusOr<std::vector<resource::ItemPtr>> ReadAsRecorded(
@@ -99,49 +110,64 @@ absl::StatusOr<std::vector<resource::ItemPtr>> ReadAsRecorded(
 // The next events of a watch that are in PostgreSQL alone.
 struct WatchHub::Page {
   std::deque<Watch::Old> events;
-  int64_t end;  // nothing more is told up to here
+  int64_t end;        // nothing more is told up to here
+  std::string token;  // of `end`
+  int64_t rows;       // how many to ask for next
 
+  struct Request {
+    int64_t after;
+    int64_t head;
+    int64_t rows;
+    bool prove;  // that the watch resumes at a place of this history
+  };
   static absl::StatusOr<Page> Read(postgres::Session* session,
                                    const resource::Catalogue& catalogue,
-                                   const Watch& watch, int64_t after,
-                                   int64_t head, bool prove,
+                                   const Watch& watch, const Request& request,
                                    absl::Time deadline);
 };
 
 absl::StatusOr<WatchHub::Page> WatchHub::Page::Read(
     postgres::Session* session, const resource::Catalogue& catalogue,
-    const Watch& watch, int64_t after, int64_t head, bool prove,
-    absl::Time deadline) {
-  if (prove && after >= 0) {
-    auto digest = ReadDigest(session, after, deadline);
-    if (!digest.ok()) return digest.status();
-    if (!absl::StartsWith(absl::BytesToHexString(*digest),
-                          watch.plan.resume->digest)) {
-      return HistoryChanged();
-    }
+    const Watch& watch, const Request& request, absl::Time deadline) {
+  if (request.prove) {
+    absl::Status proven = Prove(session, *watch.plan.resume, deadline);
+    if (!proven.ok()) return proven;
   }
   RowQuery query;
   query.catalogue = &catalogue;
   query.selection = &watch.plan.selection;
-  query.first = after + 1;
-  query.last = std::min(head, after + kRowWindow);
-  query.limit = kRowsAtOnce;
+  query.first = request.after + 1;
+  query.last = std::min(request.head, request.after + kRowWindow);
+  query.limit = request.rows;
   query.personal = true;
   auto rows = ReadRows(session, query, deadline);
   if (!rows.ok()) return rows.status();
   Page page;
+  page.rows = std::min(2 * query.limit, kRowsAtOnce);
   const bool whole = static_cast<int64_t>(rows->size()) < query.limit;
-  page.end = whole ? query.last : rows->back().entry.revision;
-  for (const JournalRow& row : *rows) {
+  const journal::Entry* last = whole ? nullptr : &rows->back().entry;
+  size_t bytes = 0;
+  for (size_t i = 0; i < rows->size() && bytes < kPageBytes; ++i) {
+    const JournalRow& row = (*rows)[i];
     if (row.kind == nullptr) continue;
     std::string event = EventOf(
         {row.before.get(), row.after.get()}, watch.call->caller(),
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
         row.entry.record_time);
-    if (!event.empty()) {
-      page.events.push_back({row.entry.revision, Shared(std::move(event))});
-    }
+    if (event.empty()) continue;
+    bytes += event.size();
+    page.events.push_back({row.entry.revision, Shared(std::move(event))});
+    if (bytes < kPageBytes) continue;
+    // What follows would be read in vain.
+    page.rows = static_cast<int64_t>(i) + 1;
+    last = &row.entry;
   }
+  page.end = last != nullptr ? last->revision : query.last;
+  auto digest =
+      last != nullptr ? last->digest : ReadDigest(session, page.end, deadline);
+  if (!digest.ok()) return digest.status();
+  if (digest->empty()) return HistoryChanged();
+  page.token = journal::Store::RevisionToken(page.end, *digest);
   return page;
 }
 
@@ -219,8 +245,11 @@ absl::Status WatchHub::Open(std::shared_ptr<rpc::Call> call,
     Post([this, watch, placed] { Enter(watch, placed); });
   };
   if (place.has_value()) {
-    store_->Await(place->revision, place->digest,
-                  std::min(call->deadline(), absl::Now() + kPlaceWait), enter);
+    const int64_t wait = store_->Await(
+        place->revision, place->digest,
+        std::min(call->deadline(), absl::Now() + kPlaceWait), enter);
+    if (wait == 0) return absl::OkStatus();
+    call->OnAbandoned([store = store_, wait] { store->GiveUp(wait); });
   } else {
     enter(absl::OkStatus());
   }
@@ -351,6 +380,8 @@ void WatchHub::Begin(const WatchPtr& watch) {
   beats_.push({watch->last_sent + watch->plan.heartbeat, watch});
   if (watch->revision < recent_.first()) {
     watch->phase = Watch::Phase::kOld;
+    watch->bookmark_due = false;
+    watch->old_rows = kRowsAtOnce;
     return Queue(watch);
   }
   watch->writer->SendHeaders();
@@ -417,11 +448,17 @@ void WatchHub::SendOld(const WatchPtr& watch) {
     metrics_.events.Increment();
     return Send(watch, std::move(event));
   }
-  if (watch->reading) return;
   watch->revision = std::max(watch->revision, watch->old_end);
-  if (watch->revision < recent_.first()) return AskOld(watch);
-  watch->phase = Watch::Phase::kLive;
-  SendLive(watch);
+  if (!watch->reading && watch->revision >= recent_.first()) {
+    watch->phase = Watch::Phase::kLive;
+    watch->bookmark_due = true;
+    return SendLive(watch);
+  }
+  // Whoever sees little of what there was is told how far he has come.
+  if (watch->proven && std::exchange(watch->bookmark_due, false)) {
+    return Send(watch, Shared(Bookmark(watch->old_token, store_->Now())));
+  }
+  if (!watch->reading) AskOld(watch);
 }
 
 void WatchHub::SendLive(const WatchPtr& watch) {
@@ -446,21 +483,23 @@ void WatchHub::SendLive(const WatchPtr& watch) {
 void WatchHub::AskOld(const WatchPtr& watch) {
   watch->reading = true;
   metrics_.old_reads.Increment();
-  const absl::Time deadline =
-      std::min(watch->call->deadline(), absl::Now() + kPageTime);
-  reader_->Submit({deadline, [watch] { return watch->call->abandoned(); },
-                   [this, watch, after = watch->revision, head = recent_.head(),
-                    prove = !watch->proven,
-                    deadline](absl::StatusOr<postgres::Session*> session) {
-                     absl::StatusOr<Page> page =
-                         session.ok()
-                             ? Page::Read(*session, store_->catalogue(), *watch,
-                                          after, head, prove, deadline)
-                             : session.status();
-                     Post([this, watch, page = std::move(page)]() mutable {
-                       TakeOld(watch, &page);
-                     });
-                   },
+  const Page::Request request{watch->revision, recent_.head(), watch->old_rows,
+                              /*prove=*/!watch->proven};
+  auto run = [this, watch,
+              request](absl::StatusOr<postgres::Session*> session) {
+    // The time in the queue is not the page's.
+    const absl::Time deadline =
+        std::min(watch->call->deadline(), absl::Now() + options_.page_time);
+    absl::StatusOr<Page> page = session.ok()
+                                    ? Page::Read(*session, store_->catalogue(),
+                                                 *watch, request, deadline)
+                                    : session.status();
+    Post([this, watch, page = std::move(page)]() mutable {
+      TakeOld(watch, &page);
+    });
+  };
+  reader_->Submit({watch->call->deadline(),
+                   [watch] { return watch->call->abandoned(); }, std::move(run),
                    /*of_stream=*/true});
 }
 
@@ -471,6 +510,8 @@ void WatchHub::TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page) {
   if (!std::exchange(watch->proven, true)) watch->writer->SendHeaders();
   watch->old = std::move((*page)->events);
   watch->old_end = (*page)->end;
+  watch->old_token = std::move((*page)->token);
+  watch->old_rows = (*page)->rows;
   Queue(watch);
 }
 

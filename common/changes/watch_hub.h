@@ -34,6 +34,8 @@ struct WatchOptions {
   size_t watches = 10'000;
   // What is kept in memory; who is further behind is cut off.
   RecentChanges::Limits kept;
+  // Longest read of one page of older entries.
+  absl::Duration page_time = absl::Seconds(30);
 };
 
 // Every WatchChanges of a replica, on one thread. It keeps the newest entries

@@ -205,8 +205,11 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
   Transaction tx;
   tx.begun = SteadyNow();
   tx.deadline = BatchDeadline(*commands);
+  // The follower may publish more than the head that is read after this, while
+  // the lock is awaited.
+  const std::shared_ptr<const resource::Snapshot> before = store_->Base();
   absl::Status status = Begin(&tx);
-  if (status.ok()) status = CatchUp(&tx);
+  if (status.ok()) status = CatchUp(before, &tx);
   if (status.ok()) PutClock(&tx, clock);
   std::vector<Command> later;
   if (tx.more) later.swap(*commands);
@@ -239,7 +242,7 @@ BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
   }
   if (attempt.end == End::kCommitted || attempt.end == End::kUnknown) {
     for (Verdict& verdict : tx.verdicts) {
-      if (attempt.end == End::kUnknown && verdict.writes) {
+      if (attempt.end == End::kUnknown && verdict.rests_on_commit) {
         verdict.result = OutcomeUnknown();
       }
     }
@@ -269,9 +272,11 @@ absl::Status BatchRunner::Begin(Transaction* tx) {
   return absl::OkStatus();
 }
 
-absl::Status BatchRunner::CatchUp(Transaction* tx) {
-  const std::shared_ptr<const resource::Snapshot> base = store_->Base();
+absl::Status BatchRunner::CatchUp(
+    const std::shared_ptr<const resource::Snapshot>& before, Transaction* tx) {
   const Head& head = tx->head;
+  std::shared_ptr<const resource::Snapshot> base = store_->Base();
+  if (base->revision() > head.revision) base = before;
   const bool same =
       base->revision() < head.revision ||
       (base->revision() == head.revision && base->digest() == head.digest);
@@ -366,7 +371,7 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
     const RequestRecord& first = *tx->records.Find(command);
     metrics_->repeated_requests.Increment();
     // The first may stand in this very batch.
-    verdict.writes = true;
+    verdict.rests_on_commit = true;
     if (first.request_digest == command.request_digest) {
       verdict.result = CommandResult{first.answer, first.revision_token, true};
     } else {
@@ -378,12 +383,13 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
   const size_t before = bench.changes().size();
   absl::StatusOr<std::string> answer = Decide(command, &bench);
   if (!answer.ok() || command.validate_only) bench.UndoTo(before);
+  verdict.rests_on_commit =
+      (answer.ok() && recorded) || !bench.changes().empty();
   if (!answer.ok()) {
     verdict.refused = true;
     verdict.result = answer.status();
     return verdict;
   }
-  verdict.writes = recorded || bench.changes().size() > before;
   CommandResult result{*std::move(answer),
                        Store::RevisionToken(bench.revision(), bench.digest()),
                        false};
@@ -489,7 +495,7 @@ void BatchRunner::Answer(std::vector<Command>* commands, Transaction* tx) {
   commands->clear();
 }
 
-absl::Status BatchRunner::Purge() {
+absl::StatusOr<bool> BatchRunner::Purge() {
   absl::Status status = EnsureSession();
   if (!status.ok()) return status;
   return RequestRecords::Purge(session_.get(),

@@ -41,15 +41,17 @@ class BatchRunner {
   // There are changes of the clock to be written.
   bool ClockDue();
 
-  // Takes out request records older than the retention.
-  absl::Status Purge();
+  // Takes out some request records older than the retention. False once there
+  // are none left.
+  absl::StatusOr<bool> Purge();
 
  private:
   // What a command came to; told once the batch is committed.
   struct Verdict {
     absl::StatusOr<CommandResult> result = absl::UnknownError("undecided");
-    // It stands on the commit: a change or a record of its own.
-    bool writes = false;
+    // It stands on the commit: by a change or a record of its own, or because
+    // it was decided on changes of the batch before it.
+    bool rests_on_commit = false;
     bool refused = false;
   };
   enum class End { kCommitted, kMore, kNotDone, kFailed, kUnknown };
@@ -75,7 +77,8 @@ class BatchRunner {
   Attempt Try(std::vector<Command>* commands,
               const std::vector<std::string>* clock);
   absl::Status Begin(Transaction* tx);
-  absl::Status CatchUp(Transaction* tx);
+  absl::Status CatchUp(const std::shared_ptr<const resource::Snapshot>& before,
+                       Transaction* tx);
   void PutClock(Transaction* tx, const std::vector<std::string>* clock);
   absl::StatusOr<std::string> Decide(const Command& command, Workbench* bench);
   Verdict Judge(const Command& command, Transaction* tx);

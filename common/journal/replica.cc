@@ -39,6 +39,7 @@ absl::Status Replica::Start() {
 void Replica::Stop() {
   writer_.Stop();
   follower_.Stop();
+  store_.Stop();
 }
 
 }  // namespace transparency::journal

@@ -115,15 +115,13 @@ void RequestRecords::AppendInsert(
       .Time(now);
 }
 
-absl::Status RequestRecords::Purge(postgres::Session* session,
-                                   absl::Time before) {
+absl::StatusOr<bool> RequestRecords::Purge(postgres::Session* session,
+                                           absl::Time before) {
   postgres::Params params;
   params.Time(before);
-  while (true) {
-    auto purged = session->Query(kPurge, params, absl::Now() + kPurgeTime);
-    if (!purged.ok()) return purged.status();
-    if (purged->affected() == 0) return absl::OkStatus();
-  }
+  auto purged = session->Query(kPurge, params, absl::Now() + kPurgeTime);
+  if (!purged.ok()) return purged.status();
+  return purged->affected() > 0;
 }
 
 }  // namespace transparency::journal

@@ -44,8 +44,10 @@ class RequestRecords {
   void AppendInsert(absl::Time now,
                     std::vector<postgres::Statement>* statements) const;
 
-  // Takes out stored records older than `before`.
-  static absl::Status Purge(postgres::Session* session, absl::Time before);
+  // Takes out stored records older than `before`, 5,000 at most: the writer has
+  // other things to do. False once there are none left.
+  static absl::StatusOr<bool> Purge(postgres::Session* session,
+                                    absl::Time before);
 
  private:
   struct Key {

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/journal/refusals.h"
 #include "common/status/status.h"
 
 namespace transparency::journal {
@@ -29,6 +30,12 @@ absl::Status Stale() {
       kRetryDelay);
 }
 
+absl::Status TooManyWait() {
+  return status::RetryLater(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                            "Too many calls wait for a revision already.",
+                            absl::Milliseconds(500));
+}
+
 absl::Status HistoryChanged(int64_t revision) {
   return status::Precondition(
       "HISTORY_CHANGED", absl::StrCat("revision ", revision),
@@ -48,12 +55,14 @@ Store::Store(const resource::Catalogue* catalogue, Clock* clock,
   expirer_ = std::thread([this] { ExpireWaiters(); });
 }
 
-Store::~Store() {
+Store::~Store() { Stop(); }
+
+void Store::Stop() {
   {
     absl::MutexLock lock(&waiters_mutex_);
     stopping_ = true;
   }
-  expirer_.join();
+  if (expirer_.joinable()) expirer_.join();
 }
 
 std::shared_ptr<const resource::Snapshot> Store::Base() const {
@@ -207,21 +216,33 @@ std::string Store::RevisionToken(const resource::Snapshot& snapshot) {
 
 void Store::SetPoke(std::function<void()> poke) { poke_ = std::move(poke); }
 
-void Store::Await(int64_t revision, std::string digest_prefix,
-                  absl::Time deadline, std::function<void(absl::Status)> done) {
+int64_t Store::Await(int64_t revision, std::string digest_prefix,
+                     absl::Time deadline,
+                     std::function<void(absl::Status)> done) {
   const absl::Time since = SteadyNow();
   const absl::Duration left = deadline - absl::Now();
   Waiter waiter{
-      revision, std::move(digest_prefix), since,
+      0,
+      revision,
+      std::move(digest_prefix),
+      since,
       since + std::clamp(left, absl::ZeroDuration(), options_.max_wait),
       std::move(done)};
   std::unique_ptr<absl::Status> settled;
+  int64_t id = 0;
   {
     absl::MutexLock lock(&waiters_mutex_);
     settled = Settled(waiter);
+    if (settled == nullptr && stopping_) {
+      settled = std::make_unique<absl::Status>(Stale());
+    }
+    if (settled == nullptr && waiters_.size() >= options_.waiters) {
+      settled = std::make_unique<absl::Status>(TooManyWait());
+    }
     if (settled == nullptr) {
+      waiter.id = id = ++waits_;
+      next_expiry_ = std::min(next_expiry_, waiter.until);
       waiters_.push_back(waiter);
-      ++waits_;
     }
   }
   if (settled != nullptr) {
@@ -229,6 +250,21 @@ void Store::Await(int64_t revision, std::string digest_prefix,
   } else if (poke_) {
     poke_();
   }
+  return id;
+}
+
+void Store::GiveUp(int64_t wait) {
+  std::function<void(absl::Status)> done;
+  {
+    absl::MutexLock lock(&waiters_mutex_);
+    const auto waiter =
+        std::find_if(waiters_.begin(), waiters_.end(),
+                     [wait](const Waiter& w) { return w.id == wait; });
+    if (waiter == waiters_.end()) return;
+    done = std::move(waiter->done);
+    waiters_.erase(waiter);
+  }
+  done(CallCancelled());
 }
 
 std::unique_ptr<absl::Status> Store::Settled(const Waiter& waiter) const {
@@ -282,21 +318,24 @@ void Store::ExpireWaiters() {
     bool stop = false;
     {
       absl::MutexLock lock(&waiters_mutex_);
-      absl::Time next = absl::InfiniteFuture();
-      for (const Waiter& waiter : waiters_) next = std::min(next, waiter.until);
-      const int64_t known = waits_;
-      const auto changed = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return stopping_ || waits_ > known;
+      const absl::Time next = next_expiry_;
+      const auto earlier = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || next_expiry_ < next;
       };
-      waiters_mutex_.AwaitWithTimeout(absl::Condition(&changed),
+      waiters_mutex_.AwaitWithTimeout(absl::Condition(&earlier),
                                       next - SteadyNow());
       stop = stopping_;
       const absl::Time now = SteadyNow();
+      if (!stop && next_expiry_ > now) continue;
       auto keep = std::partition(
           waiters_.begin(), waiters_.end(),
           [&](const Waiter& w) { return !stop && w.until > now; });
       std::move(keep, waiters_.end(), std::back_inserter(expired));
       waiters_.erase(keep, waiters_.end());
+      next_expiry_ = absl::InfiniteFuture();
+      for (const Waiter& waiter : waiters_) {
+        next_expiry_ = std::min(next_expiry_, waiter.until);
+      }
     }
     for (Waiter& waiter : expired) waiter.done(Expired(waiter));
     if (stop) return;

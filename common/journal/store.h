@@ -28,6 +28,8 @@ struct StoreOptions {
   absl::Duration max_staleness = absl::Minutes(10);
   // Longest wait for a revision.
   absl::Duration max_wait = absl::Seconds(5);
+  // Most that wait for one at once; one more is refused.
+  size_t waiters = 1024;
 };
 
 // An entry and what it made of its resource.
@@ -71,11 +73,21 @@ class Store {
   // how that revision's digest begins; digests older than the last
   // kKeptDigests are taken on trust. OUT_OF_RANGE, REVISION_ABOVE_HEAD, when it
   // has not come by `deadline` or max_wait, whichever is earlier; UNAVAILABLE,
-  // STALE, when the database could not be asked meanwhile. Asks the follower to
-  // poll at once. Never blocks; calls back at once or on a thread of the store,
-  // the follower or the writer, and must not block there.
-  void Await(int64_t revision, std::string digest_prefix, absl::Time deadline,
-             std::function<void(absl::Status)> done);
+  // STALE, when the database could not be asked meanwhile; RESOURCE_EXHAUSTED,
+  // OVERLOADED, at once when too many wait already. Asks the follower to poll
+  // at once. Never blocks; calls back exactly once, at once or on a thread of
+  // the store, the follower or the writer, and must not block there. Names the
+  // wait for GiveUp; 0: it is over already.
+  int64_t Await(int64_t revision, std::string digest_prefix,
+                absl::Time deadline, std::function<void(absl::Status)> done);
+
+  // Ends all waits, and each that begins later, as if their time were over: who
+  // waits may be gone before the store is. Once; the destructor does it too.
+  void Stop();
+
+  // Nobody needs that wait any more: calls back at once, CANCELLED, unless it
+  // is over.
+  void GiveUp(int64_t wait);
 
   // "1234.9f86d081": the revision and the first 8 hex digits of its digest.
   // Empty at revision -1.
@@ -130,6 +142,7 @@ class Store {
     const absl::Time next_change;
   };
   struct Waiter {
+    int64_t id;
     int64_t revision;
     std::string digest_prefix;
     absl::Time since;
@@ -174,6 +187,9 @@ class Store {
   std::deque<std::array<char, 4>> digests_ ABSL_GUARDED_BY(waiters_mutex_);
   int64_t kept_head_ ABSL_GUARDED_BY(waiters_mutex_) = -1;
   int64_t waits_ ABSL_GUARDED_BY(waiters_mutex_) = 0;  // ever begun
+  // No waiter expires before.
+  absl::Time next_expiry_ ABSL_GUARDED_BY(waiters_mutex_) =
+      absl::InfiniteFuture();
   bool stopping_ ABSL_GUARDED_BY(waiters_mutex_) = false;
   std::function<void()> poke_;
   StoreObserver* observer_ = nullptr;

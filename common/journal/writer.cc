@@ -77,22 +77,25 @@ class Writer::Thread {
       std::vector<Command> batch = TakeBatch();
       if (!batch.empty()) {
         runner_.Run(std::move(batch));
-        continue;
-      }
-      if (Stopping()) return;
-      if (SteadyNow() >= next_clock && runner_.ClockDue()) {
+      } else if (Stopping()) {
+        return;
+      } else if (SteadyNow() >= next_clock && runner_.ClockDue()) {
         runner_.Run({});
         // Still due: it could not be written.
         if (runner_.ClockDue()) next_clock = SteadyNow() + kClockPause;
       }
-      if (SteadyNow() >= next_purge) {
+      if (SteadyNow() >= next_purge && !Purge()) {
         next_purge = SteadyNow() + options_.purge_interval;
-        absl::Status status = runner_.Purge();
-        if (!status.ok()) {
-          spdlog::warn("writer: purge: {}", std::string(status.message()));
-        }
       }
     }
+  }
+
+  // True when there is more to do at once.
+  bool Purge() {
+    const absl::StatusOr<bool> more = runner_.Purge();
+    if (more.ok()) return *more;
+    spdlog::warn("writer: purge: {}", std::string(more.status().message()));
+    return false;
   }
 
   bool Stopping() {

@@ -64,6 +64,15 @@ absl::StatusOr<Wanted> ReadHeader(absl::string_view header,
   return wanted;
 }
 
+void Await(const Wanted& wanted, absl::Duration longest, journal::Store* store,
+           rpc::Call* call, std::function<void(absl::Status)> done) {
+  const int64_t wait = store->Await(
+      wanted.revision, wanted.digest_prefix,
+      std::min(call->deadline(), absl::Now() + longest), std::move(done));
+  if (wait == 0) return;
+  call->OnAbandoned([store, wait] { store->GiveUp(wait); });
+}
+
 // A hint holds a call back for a while, and never refuses it.
 bool AwaitSeen(const std::shared_ptr<rpc::Call>& call, journal::Store* store,
                std::function<void(absl::Status)> resume) {
@@ -73,11 +82,10 @@ bool AwaitSeen(const std::shared_ptr<rpc::Call>& call, journal::Store* store,
       seen.revision <= store->Base()->revision()) {
     return true;
   }
-  store->Await(seen.revision, seen.digest_prefix,
-               std::min(call->deadline(), absl::Now() + kLongestHintWait),
-               [resume = std::move(resume)](const absl::Status&) {
-                 resume(absl::OkStatus());
-               });
+  Await(seen, kLongestHintWait, store, call.get(),
+        [resume = std::move(resume)](const absl::Status&) {
+          resume(absl::OkStatus());
+        });
   return false;
 }
 
@@ -132,10 +140,12 @@ bool AwaitMinRevision(absl::string_view service, journal::Store* store,
     resume(wanted.status());
     return false;
   }
-  if (wanted->revision < 0) return true;
-  store->Await(wanted->revision, wanted->digest_prefix,
-               std::min(call->deadline(), absl::Now() + kLongestWait),
-               std::move(resume));
+  if (wanted->revision < 0) return AwaitSeen(call, store, std::move(resume));
+  Await(*wanted, kLongestWait, store, call.get(),
+        [resume = std::move(resume)](const absl::Status& status) {
+          // Given up: the reactor knows why the call is abandoned.
+          resume(absl::IsCancelled(status) ? absl::OkStatus() : status);
+        });
   return false;
 }
 

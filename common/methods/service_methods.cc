@@ -11,7 +11,6 @@ namespace transparency::methods {
 namespace {
 
 using google::protobuf::Message;
-using google::protobuf::MethodDescriptor;
 
 // Takes personal fields out of a recorded answer of type `prototype`.
 std::string LessPersonal(const Message* prototype, const std::string& answer) {
@@ -74,7 +73,7 @@ void ServiceMethods::AddWrite(absl::string_view method, WriteFn decide) {
     };
   }
   rows_.UnaryAsync(method, [writer = writer_, name = ServiceName(*service_),
-                            decide = std::move(decide),
+                            store = store_, decide = std::move(decide),
                             recordable](std::shared_ptr<rpc::Call> call,
                                         std::unique_ptr<Message> owned,
                                         rpc::UnaryDone done) {
@@ -93,10 +92,15 @@ void ServiceMethods::AddWrite(absl::string_view method, WriteFn decide) {
       return decide(decision, *request);
     };
     command.recordable = recordable;
-    command.done = [call, done = std::move(done),
-                    name](absl::StatusOr<journal::CommandResult> result) {
+    command.done = [call, done = std::move(done), name,
+                    store](absl::StatusOr<journal::CommandResult> result) {
       if (!result.ok()) return done(result.status());
-      TellRevision(name, result->revision_token, call.get());
+      // A first answer given again: its own revision may be long past, and a
+      // gateway takes one that is lower than it knows for another history.
+      const std::string token =
+          result->repeated ? journal::Store::RevisionToken(*store->Current())
+                           : result->revision_token;
+      TellRevision(name, token, call.get());
       done(std::move(result->answer));
     };
     writer->Submit(std::move(command));

@@ -47,6 +47,7 @@ class Desk {
 
   TestReplica& replica() { return replica_; }
   WatchHub& hub() { return hub_; }
+  JournalReader& reader() { return reader_; }
 
   absl::StatusOr<ListChangesResponse> List(const resource::Caller& caller,
                                            const ListChangesRequest& request) {

@@ -14,7 +14,6 @@ using journal::MakeWidget;
 using journal::test::Notice;
 using journal::test::Widget;
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 constexpr auto kDeleted = Change::DELETED;
 constexpr auto kUndeleted = Change::UNDELETED;

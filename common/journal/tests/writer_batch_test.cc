@@ -5,6 +5,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "common/journal/tests/gate.h"
 #include "common/journal/tests/workshop.h"
 #include "common/journal/writer.h"
 #include "common/status/status.h"
@@ -127,6 +128,30 @@ TEST_F(WriterBatchTest, LaterCommandsOfABatchSeeEarlierOnes) {
   EXPECT_EQ(three.Wait()->revision_token.substr(0, 2), "1.");
   EXPECT_EQ(database_.Number("SELECT revision FROM widgets"), 1);
   ExpectSound();
+}
+
+TEST_F(WriterBatchTest, WhatRestsOnALostCommitIsUnknownToo) {
+  Gate gate;
+  TestReplica& replica = NewReplicaAt(
+      gate.Through(database_.conninfo()),
+      [](auto* options) { options->writer.max_batch_time = absl::Seconds(2); });
+  Blocker blocker(&replica);
+  Command early = PutCommand(MakeWidget("early", "0"), kCreated);
+  early.decide = [](Decision&) -> absl::StatusOr<std::string> {
+    return status::InvalidField("x", "is wrong whatever happened before");
+  };
+  Pending before(&replica, early);
+  Pending one(&replica, PutCommand(MakeWidget("a", "1"), kCreated));
+  // Both were decided on a widget that nobody knows to exist.
+  Pending refused(&replica, PutCommand(MakeWidget("a", "1"), kCreated));
+  Pending nothing_new(&replica, PutCommand(MakeWidget("a", "1"), kUpdated));
+  gate.CutAtCommit(Gate::Cut::kBefore, /*close=*/true);
+  blocker.Go();
+  EXPECT_TRUE(absl::IsInvalidArgument(before.Wait().status()));
+  for (Pending* pending : {&one, &refused, &nothing_new}) {
+    EXPECT_EQ(status::Reason(pending->Wait().status()), "OUTCOME_UNKNOWN");
+  }
+  gate.Open();
 }
 
 TEST_F(WriterBatchTest, AFullQueueRefusesAtOnce) {
