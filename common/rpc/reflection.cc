@@ -252,7 +252,7 @@ absl::StatusOr<std::shared_ptr<const Reflection>> Reflection::Create(
 
 void Reflection::AddRows(std::shared_ptr<const Reflection> reflection,
                          MethodTable* table,
-                         std::vector<std::string> also_listed) {
+                         const std::vector<std::string>& also_listed) {
   auto descriptors =
       std::static_pointer_cast<const Descriptors>(std::move(reflection));
   for (const absl::string_view version : {"v1", "v1alpha"}) {

@@ -24,7 +24,7 @@ class Reflection {
   // question and `also_listed`, full names that the process passes through.
   static void AddRows(std::shared_ptr<const Reflection> reflection,
                       MethodTable* table,
-                      std::vector<std::string> also_listed = {});
+                      const std::vector<std::string>& also_listed = {});
 
   // Serialized FileDescriptorProtos; empty when there is none.
   virtual std::string FileByName(absl::string_view name) const = 0;

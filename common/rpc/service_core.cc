@@ -101,6 +101,11 @@ const Served* GenericService::Core::FindPassedThrough(const std::string& path) {
   const auto* descriptor =
       DescriptorPool::generated_pool()->FindMethodByName(name);
   if (descriptor == nullptr) return &unknown_;
+  // A dot may stand for the slash in a name, not in a path.
+  if (path != absl::StrCat("/", descriptor->service()->full_name(), "/",
+                           descriptor->name())) {
+    return &unknown_;
+  }
   auto served = std::make_unique<Served>();
   served->descriptor = descriptor;
   absl::MutexLock lock(&passed_mutex_);
@@ -173,7 +178,7 @@ absl::Status GenericService::Core::ResolveCaller(type::v1::Access access,
 
 absl::Status GenericService::Core::Close(const Served& served, const Call& call,
                                          const absl::Status& status) {
-  const absl::Status presented =
+  absl::Status presented =
       Presentable(status, options_.domain, call.request_id());
   const absl::Duration duration = absl::Now() - call.started();
   served.metrics->Count(presented.raw_code(), duration);

@@ -26,9 +26,10 @@ void StreamCall::Start(const StreamFactory& factory) {
   self_ = shared_from_this();
   // A unary call that is passed through ends by itself; draining waits for it.
   const bool endless = served_->row != nullptr || served_->streaming();
+  // A drain that finds the stream waits until it has a handler to tell.
+  absl::MutexLock lock(&reactions_);
   registered_ = endless && core_->Register(this);
   if (endless && !registered_) return Finish(DrainingStatus());
-  absl::MutexLock lock(&reactions_);
   const absl::Status started = Guarded([&]() -> absl::Status {
     auto handler = factory(shared_from_this());
     if (!handler.ok()) return handler.status();

@@ -32,6 +32,7 @@ class UnaryCall final : public Call,
   void Start() {
     self_ = shared_from_this();
     entered_ = true;
+    WatchDeadline();
     StartRead(&request_);
   }
   void Refuse(const absl::Status& refusal) {
@@ -72,6 +73,7 @@ class UnaryCall final : public Call,
   std::unique_ptr<google::protobuf::Message> request_message_;
   absl::optional<resource::ReadMask> read_mask_;
   grpc::ByteBuffer response_;
+  std::atomic<bool> received_{false};  // the request, or its time has run out
   std::atomic<bool> answered_{false};
   std::unique_ptr<grpc::Alarm> alarm_;
   std::shared_ptr<UnaryCall> self_;
@@ -109,6 +111,7 @@ void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
 }
 
 void UnaryCall::OnReadDone(bool ok) {
+  if (received_.exchange(true, std::memory_order_acq_rel)) return;
   if (answered_.load(std::memory_order_acquire)) return;
   if (!ok) {
     if (context_->IsCancelled()) return;  // OnCancel answers
@@ -185,7 +188,6 @@ void UnaryCall::RunDirect(google::protobuf::Message* request) {
 }
 
 void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
-  WatchDeadline();
   auto call = shared_from_this();
   const bool accepted = core_->pool().Submit(
       call, [call, request = std::shared_ptr<google::protobuf::Message>(
@@ -204,7 +206,6 @@ void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
 }
 
 void UnaryCall::RunAsync(std::unique_ptr<google::protobuf::Message> request) {
-  WatchDeadline();
   auto answering = std::make_shared<Answering>(shared_from_this());
   const absl::Status guarded = Guarded([&] {
     served_->row->unary(shared_from_this(), std::move(request),
@@ -229,8 +230,9 @@ void UnaryCall::WatchDeadline() {
 
 void UnaryCall::OnDeadline() {
   Abandon();
-  // Whether a change was made only its handler can say.
-  if (served_->row->read_only) Answer(AbandonedStatus(*this));
+  // Once a change is with its handler, only that can say whether it was made.
+  const bool never_came = !received_.exchange(true, std::memory_order_acq_rel);
+  if (never_came || served_->row->read_only) Answer(AbandonedStatus(*this));
 }
 
 }  // namespace

@@ -177,7 +177,7 @@ absl::Status Process::Run() {
     Stop();
   });
   Running running(this);
-  const absl::Status started = running.Start();
+  absl::Status started = running.Start();
   {
     absl::MutexLock lock(&mutex_);
     settled_ = true;
@@ -188,8 +188,8 @@ absl::Status Process::Run() {
     mutex_.Await(absl::Condition(&stopping_));
   }
   running.Drain();
-  rpc::LogLine(spdlog::level::info, "drained");
   absl::MutexLock lock(&mutex_);
+  rpc::LogLine(spdlog::level::info, "drained").Number("port", port_);
   return cause_;
 }
 

@@ -47,11 +47,12 @@ Gathering::Gathering(Invoker* invoker, std::shared_ptr<rpc::Call> call,
 
 void Gathering::AskBytes(absl::string_view service, absl::string_view method,
                          std::string request,
-                         std::function<bool(const std::string&)> take) {
+                         std::function<bool(const std::string&)> take,
+                         Refusal refusal) {
   absl::MutexLock lock(&mutex_);
   ++under_way_;
   asked_.push_back({OwnerOf(service), absl::StrCat("/", service, "/", method),
-                    std::move(request), std::move(take)});
+                    std::move(request), std::move(take), refusal});
 }
 
 void Gathering::Launch() {
@@ -62,10 +63,13 @@ void Gathering::Launch() {
   }
   auto self = shared_from_this();
   for (Asked& ask : asked) {
+    const std::string method = ask.method;
+    std::string request = std::move(ask.request);
     std::unique_ptr<Cancel> handle = invoker_->Unary(
-        ask.method, HeadersOf(*call_), deadline_, std::move(ask.request),
-        [self, owner = ask.owner, take = std::move(ask.take)](
-            const UnaryReply& reply) { self->Settle(owner, reply, take); });
+        method, HeadersOf(*call_), deadline_, std::move(request),
+        [self, ask = std::move(ask)](const UnaryReply& reply) {
+          self->Settle(ask, reply);
+        });
     absl::MutexLock lock(&mutex_);
     // A cancelled gathering lets go of the handle here, which cancels the call.
     if (!cancelled_) handles_.push_back(std::move(handle));
@@ -84,17 +88,16 @@ void Gathering::Begin() {
   if (done) all_done_(*this);
 }
 
-void Gathering::Settle(const std::string& owner, const UnaryReply& reply,
-                       const std::function<bool(const std::string&)>& take) {
+void Gathering::Settle(const Asked& asked, const UnaryReply& reply) {
   {
     absl::MutexLock turn(&turn_);
     for (const auto& [key, value] : reply.headers) {
-      if (key == "x-revision") revisions_.emplace(owner, value);
+      if (key == "x-revision") revisions_.emplace(asked.owner, value);
     }
-    const bool taken = reply.status.ok() && take(reply.message);
+    const bool taken = reply.status.ok() && asked.take(reply.message);
     if (!taken) {
       absl::MutexLock lock(&mutex_);
-      Fail(owner, reply.status.ok() ? absl::InternalError("unreadable answer")
+      Fail(asked, reply.status.ok() ? absl::InternalError("unreadable answer")
                                     : reply.status);
     }
   }
@@ -107,11 +110,11 @@ void Gathering::Settle(const std::string& owner, const UnaryReply& reply,
   if (done) all_done_(*this);
 }
 
-void Gathering::Fail(const std::string& owner, const absl::Status& status) {
-  if (IsRefusal(status)) {
-    if (refusal_.ok()) refusal_ = status;
-  } else {
-    unreachable_.emplace(owner, status);
+void Gathering::Fail(const Asked& asked, const absl::Status& status) {
+  if (!IsRefusal(status)) {
+    unreachable_.emplace(asked.owner, status);
+  } else if (asked.refusal == Refusal::kEndsAll && refusal_.ok()) {
+    refusal_ = status;
   }
 }
 

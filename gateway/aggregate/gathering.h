@@ -30,20 +30,28 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   Gathering(Invoker* invoker, std::shared_ptr<rpc::Call> call,
             std::function<void(Gathering&)> all_done);
 
+  // What a refusal means: the caller asked for what it may not have, or this
+  // one question does not suit what it is asked about.
+  enum class Refusal { kEndsAll, kLeavesOut };
+
   // Calls `method` of `service` ("transparency.centre.v1.CentreService") at its
   // owner. `take` gets the answer; takes run one at a time and may ask more. An
-  // answer that is no success is kept as the owner's failure instead.
+  // answer that is no success is kept as the owner's failure or the caller's
+  // refusal instead, or passed over when a refusal leaves it out.
   template <class Response>
   void Ask(absl::string_view service, absl::string_view method,
            const google::protobuf::Message& request,
-           std::function<void(const Response&)> take) {
-    AskBytes(service, method, request.SerializeAsString(),
-             [take = std::move(take)](const std::string& bytes) {
-               Response response;
-               if (!response.ParseFromString(bytes)) return false;
-               take(response);
-               return true;
-             });
+           std::function<void(const Response&)> take,
+           Refusal refusal = Refusal::kEndsAll) {
+    AskBytes(
+        service, method, request.SerializeAsString(),
+        [take = std::move(take)](const std::string& bytes) {
+          Response response;
+          if (!response.ParseFromString(bytes)) return false;
+          take(response);
+          return true;
+        },
+        refusal);
   }
 
   // Starts what has been asked. After this only takes may ask more.
@@ -59,13 +67,20 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   void TellRevisions() const;
 
  private:
+  struct Asked {
+    std::string owner;
+    std::string method;
+    std::string request;
+    std::function<bool(const std::string&)> take;
+    Refusal refusal;
+  };
+
   void AskBytes(absl::string_view service, absl::string_view method,
                 std::string request,
-                std::function<bool(const std::string&)> take);
+                std::function<bool(const std::string&)> take, Refusal refusal);
   void Launch();
-  void Settle(const std::string& owner, const UnaryReply& reply,
-              const std::function<bool(const std::string&)>& take);
-  void Fail(const std::string& owner, const absl::Status& status)
+  void Settle(const Asked& asked, const UnaryReply& reply);
+  void Fail(const Asked& asked, const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cancelled();
 
@@ -73,13 +88,6 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   const std::shared_ptr<rpc::Call> call_;
   const std::function<void(Gathering&)> all_done_;
   const absl::Time deadline_;
-
-  struct Asked {
-    std::string owner;
-    std::string method;
-    std::string request;
-    std::function<bool(const std::string&)> take;
-  };
 
   // Takes run under turn_; no call starts under either lock, since it may be
   // answered at once.

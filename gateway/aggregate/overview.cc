@@ -57,10 +57,12 @@ void AskCertification(absl::CivilDay as_of, Gathering* gathering,
 
   owner::ListCertificatesRequest expiring;
   expiring.set_page_size(kExpiringListed);
-  expiring.set_filter(absl::StrCat(
-      "(state = ACTIVE OR state = SUSPENDED) AND last_valid_date >= ",
-      IsoDay(as_of),
-      " AND last_valid_date <= ", IsoDay(as_of + kExpiringDays)));
+  // One that has expired by now had not on an earlier day.
+  expiring.set_filter(
+      absl::StrCat("(state = ACTIVE OR state = SUSPENDED OR state = EXPIRED)"
+                   " AND first_valid_date <= ",
+                   IsoDay(as_of), " AND last_valid_date >= ", IsoDay(as_of),
+                   " AND last_valid_date <= ", IsoDay(as_of + kExpiringDays)));
   expiring.set_order_by("last_valid_date");
   gathering->Ask<owner::ListCertificatesResponse>(
       kCertification, "ListCertificates", expiring,
@@ -84,6 +86,8 @@ void AskStandards(absl::CivilDay as_of, Gathering* gathering,
 
   owner::ListPublicationsRequest publications;
   publications.set_page_size(kPublicationsListed);
+  publications.set_filter(absl::StrCat(
+      "state != DRAFT AND NOT publication_date > ", IsoDay(as_of)));
   publications.set_order_by("publication_date desc");
   gathering->Ask<owner::ListPublicationsResponse>(
       kStandards, "ListPublications", publications,
@@ -94,6 +98,8 @@ void AskStandards(absl::CivilDay as_of, Gathering* gathering,
 
   owner::ListCommitmentsRequest commitments;
   commitments.set_page_size(kCommitmentsListed);
+  commitments.set_filter(absl::StrCat("NOT join_date > ", IsoDay(as_of),
+                                      " AND NOT end_date < ", IsoDay(as_of)));
   gathering->Ask<owner::ListCommitmentsResponse>(
       kStandards, "ListCommitments", commitments,
       [overview](const owner::ListCommitmentsResponse& page) {
@@ -140,7 +146,9 @@ void AskFreeTimes(const std::string& centre, int index, Gathering* gathering,
       [overview, index](const centre::v1::SearchAvailabilityResponse& found) {
         TakeFreeTimes(found,
                       overview->mutable_centre()->mutable_centres(index));
-      });
+      },
+      // A centre may take no visits of this length.
+      Gathering::Refusal::kLeavesOut);
 }
 
 void AskCentre(Gathering* gathering, Overview* overview) {

@@ -28,7 +28,7 @@ class Walk {
 
   // Empty when the path leads to no named thing, such as to an option.
   std::string NameIn(const FileDescriptorProto& file) {
-    const std::string scope = file.package();
+    const std::string& scope = file.package();
     switch (Number()) {
       case FileDescriptorProto::kMessageTypeFieldNumber:
         return OfMessage(scope, file.message_type(Index()));

@@ -1,10 +1,14 @@
 #include "gateway/invoker/onward_call.h"
 
+#include <algorithm>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
+#include "google/protobuf/descriptor.pb.h"
 
 namespace transparency::gateway {
 namespace {
@@ -36,6 +40,27 @@ void Set(absl::string_view key, const std::string& value,
   headers->emplace_back(std::string(key), value);
 }
 
+// Whether it matters if a call of this method was carried out once or not at
+// all. A method that is not in this contract may be of a newer one.
+bool MayChange(absl::string_view path) {
+  std::string name(absl::StripPrefix(path, "/"));
+  std::replace(name.begin(), name.end(), '/', '.');
+  const auto* method =
+      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+          name);
+  return method == nullptr ||
+         method->options().idempotency_level() ==
+             google::protobuf::MethodOptions::IDEMPOTENCY_UNKNOWN;
+}
+
+absl::Status OutcomeUnknown(absl::string_view owner) {
+  return status::Refuse(
+      absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
+      absl::StrCat("There came no answer from ", owner,
+                   "-service: whether the change was made is not known. Ask "
+                   "again with the same request_id."));
+}
+
 }  // namespace
 
 rpc::Metadata HeadersOf(const rpc::Call& call) {
@@ -45,9 +70,9 @@ rpc::Metadata HeadersOf(const rpc::Call& call) {
   return headers;
 }
 
-OnwardCall::OnwardCall(Owner* owner, const rpc::Metadata& headers,
-                       absl::Time deadline)
-    : owner_(owner), told_revision_(owner->seen.Get()) {
+OnwardCall::OnwardCall(Owner* owner, absl::string_view method,
+                       const rpc::Metadata& headers, absl::Time deadline)
+    : owner_(owner), method_(method), told_revision_(owner->seen.Get()) {
   for (const auto& [key, value] : OnwardHeaders(headers, told_revision_)) {
     context_.AddMetadata(key, value);
     if (key == "x-request-id") request_id_ = value;
@@ -55,12 +80,11 @@ OnwardCall::OnwardCall(Owner* owner, const rpc::Metadata& headers,
   context_.set_deadline(absl::ToChronoTime(deadline));
 }
 
-rpc::Metadata OnwardCall::AnswerHeaders() {
+rpc::Metadata OnwardCall::AnswerHeaders(bool of_stream) {
   rpc::Metadata headers = Copy(context_.GetServerInitialMetadata());
-  answered_ = !headers.empty();
   for (const auto& [key, value] : headers) {
     if (key == "x-revision") {
-      owner_->seen.Learn(owner_->name, value, told_revision_);
+      owner_->seen.Learn(owner_->name, value, of_stream ? "" : told_revision_);
     }
   }
   return headers;
@@ -70,24 +94,31 @@ rpc::Metadata OnwardCall::AnswerTrailers() const {
   return Copy(context_.GetServerTrailingMetadata());
 }
 
+// gRPC knows the peer's address from when a call is given to a connection.
+bool OnwardCall::Left() const {
+  if (!sending_) return false;
+  const std::string peer = context_.peer();
+  return absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:") ||
+         absl::StartsWith(peer, "unix");
+}
+
 grpc::Status OnwardCall::Final(const grpc::Status& status) const {
-  if (status.ok() || answered_ || !status.error_details().empty()) {
+  const bool unavailable = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+  const bool late = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  if (!status.error_details().empty() || (!unavailable && !late)) {
     return status;
   }
   const auto own = [this](const absl::Status& refusal) {
     return rpc::ToGrpc(rpc::Presentable(refusal, kDomain, request_id_));
   };
-  switch (status.error_code()) {
-    case grpc::StatusCode::UNAVAILABLE:
-      return own(Unreachable(absl::StrCat(owner_->name, "-service")));
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return own(status::Refuse(
-          absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-          "The call's time ran out before the service behind the gateway "
-          "answered."));
-    default:
-      return status;
+  if (Left() && MayChange(method_)) return own(OutcomeUnknown(owner_->name));
+  if (unavailable) {
+    return own(Unreachable(absl::StrCat(owner_->name, "-service")));
   }
+  return own(status::Refuse(
+      absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+      "The call's time ran out before the service behind the gateway "
+      "answered."));
 }
 
 }  // namespace transparency::gateway

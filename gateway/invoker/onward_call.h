@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,23 +20,35 @@ rpc::Metadata HeadersOf(const rpc::Call& call);
 // and what is learnt from its answer. Not thread-safe.
 class OnwardCall {
  public:
-  // `owner` outlives the call.
-  OnwardCall(Owner* owner, const rpc::Metadata& headers, absl::Time deadline);
+  // `owner` outlives the call; `method` is a path.
+  OnwardCall(Owner* owner, absl::string_view method,
+             const rpc::Metadata& headers, absl::Time deadline);
 
   grpc::ClientContext* context() { return &context_; }
+  // A message goes out now. Any thread.
+  void Sending() { sending_ = true; }
 
-  // The answer's headers, once they have come; the revision in them is learnt.
-  rpc::Metadata AnswerHeaders();
+  // The answer's headers, once they have come. The revision in them is learnt:
+  // of a stream only when it is higher, since nothing holds its beginning back
+  // until a replica has what the call was told.
+  rpc::Metadata AnswerHeaders(bool of_stream);
   rpc::Metadata AnswerTrailers() const;
   // The status as the client is to see it: an owner's own goes unchanged; one
-  // that gRPC made here, because no answer came, is said in our words.
+  // that gRPC made here, because no answer came, is said in our words. Owners
+  // always say more than a code and a message, gRPC never does.
   grpc::Status Final(const grpc::Status& status) const;
 
+  const std::string& method() const { return method_; }
+
  private:
+  // A message is not known to have stayed here.
+  bool Left() const;
+
   Owner* owner_;
+  const std::string method_;
   std::string told_revision_;
   std::string request_id_;
-  bool answered_ = false;  // the owner's headers came
+  std::atomic<bool> sending_{false};
   grpc::ClientContext context_;
 };
 

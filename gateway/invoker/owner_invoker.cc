@@ -17,8 +17,9 @@ constexpr char kOwnPackage[] = "/transparency.gateway.";
 
 // One call; kept by gRPC's completion and by the caller's handle.
 struct OneCall {
-  OneCall(Owner* owner, const rpc::Metadata& headers, absl::Time deadline)
-      : stub(owner->channel), onward(owner, headers, deadline) {}
+  OneCall(Owner* owner, absl::string_view method, const rpc::Metadata& headers,
+          absl::Time deadline)
+      : stub(owner->channel), onward(owner, method, headers, deadline) {}
 
   grpc::GenericStub stub;
   OnwardCall onward;
@@ -37,7 +38,7 @@ class CancelCall : public Cancel {
 
 UnaryReply Reply(OneCall* call, const grpc::Status& status) {
   UnaryReply reply;
-  reply.headers = call->onward.AnswerHeaders();
+  reply.headers = call->onward.AnswerHeaders(/*of_stream=*/false);
   reply.trailers = call->onward.AnswerTrailers();
   reply.status = rpc::FromGrpc(call->onward.Final(status));
   if (reply.status.ok()) reply.message = rpc::ToString(call->answer);
@@ -106,9 +107,10 @@ std::unique_ptr<Cancel> OwnerInvoker::Unary(
     done({NobodysMethod(method), "", {}, {}});
     return nullptr;
   }
-  auto call = std::make_shared<OneCall>(owner, headers, deadline);
+  auto call = std::make_shared<OneCall>(owner, method, headers, deadline);
   call->request = rpc::ToByteBuffer(std::move(message));
-  call->stub.UnaryCall(call->onward.context(), std::string(method),
+  call->onward.Sending();
+  call->stub.UnaryCall(call->onward.context(), call->onward.method(),
                        grpc::StubOptions(), &call->request, &call->answer,
                        [call, done = std::move(done)](grpc::Status status) {
                          done(Reply(call.get(), status));
@@ -124,9 +126,9 @@ std::unique_ptr<AnswerStream> OwnerInvoker::ServerStream(
     reader->OnEnd(NobodysMethod(method), {});
     return nullptr;
   }
-  auto stream = std::make_shared<OwnerStream>(owner, headers, deadline);
-  stream->Start(method,
-                std::make_shared<OneRequest>(stream, std::move(reader)));
+  auto stream = std::make_shared<OwnerStream>(owner, OwnerStream::Kind::kStream,
+                                              method, headers, deadline);
+  stream->Start(std::make_shared<OneRequest>(stream, std::move(reader)));
   stream->Send(rpc::ToByteBuffer(std::move(message)));
   return std::make_unique<RunningStream>(std::move(stream));
 }

@@ -4,15 +4,16 @@
 
 namespace transparency::gateway {
 
-OwnerStream::OwnerStream(Owner* owner, const rpc::Metadata& headers,
-                         absl::Time deadline)
-    : stub_(owner->channel), onward_(owner, headers, deadline) {}
+OwnerStream::OwnerStream(Owner* owner, Kind kind, absl::string_view method,
+                         const rpc::Metadata& headers, absl::Time deadline)
+    : stub_(owner->channel),
+      kind_(kind),
+      onward_(owner, method, headers, deadline) {}
 
-void OwnerStream::Start(absl::string_view method,
-                        std::shared_ptr<Client> client) {
+void OwnerStream::Start(std::shared_ptr<Client> client) {
   self_ = shared_from_this();
   client_ = std::move(client);
-  stub_.PrepareBidiStreamingCall(onward_.context(), std::string(method),
+  stub_.PrepareBidiStreamingCall(onward_.context(), onward_.method(),
                                  grpc::StubOptions(), this);
   AddHold();
   StartCall();
@@ -21,6 +22,7 @@ void OwnerStream::Start(absl::string_view method,
 
 void OwnerStream::Send(grpc::ByteBuffer message) {
   if (!gate_.Enter()) return;
+  onward_.Sending();
   request_.Swap(&message);
   StartWrite(&request_);
   Leave();
@@ -47,7 +49,7 @@ void OwnerStream::Cancel() {
 }
 
 void OwnerStream::OnReadInitialMetadataDone(bool ok) {
-  if (ok) client_->OnHeaders(onward_.AnswerHeaders());
+  if (ok) client_->OnHeaders(onward_.AnswerHeaders(kind_ == Kind::kStream));
   if ((arrived_.fetch_or(kHeaders) & kAnswer) != 0) Deliver();
 }
 
@@ -62,7 +64,7 @@ void OwnerStream::OnReadDone(bool ok) {
 
 void OwnerStream::Deliver() {
   // Only the first answer waits for the headers.
-  client_->OnAnswer(std::move(answer_));
+  client_->OnAnswer(answer_);
   if (cancelled_) DropAnswer();
 }
 

@@ -37,11 +37,14 @@ class OwnerStream
     virtual void OnEnd(const grpc::Status& status, rpc::Metadata trailers) = 0;
   };
 
+  enum class Kind { kUnary, kStream };
+
   // `owner` outlives the call.
-  OwnerStream(Owner* owner, const rpc::Metadata& headers, absl::Time deadline);
+  OwnerStream(Owner* owner, Kind kind, absl::string_view method,
+              const rpc::Metadata& headers, absl::Time deadline);
 
   // Begins the call and reads its first answer. `client` is kept to the end.
-  void Start(absl::string_view method, std::shared_ptr<Client> client);
+  void Start(std::shared_ptr<Client> client);
 
   // Sends a message; not while one is under way. Nothing happens once the
   // sending side is closed or the call is cancelled.
@@ -94,6 +97,7 @@ class OwnerStream
   }
 
   grpc::GenericStub stub_;
+  const Kind kind_;
   OnwardCall onward_;
   std::shared_ptr<Client> client_;
   Gate gate_;

@@ -9,6 +9,12 @@
 namespace transparency::gateway {
 namespace {
 
+// A method that is not in this contract counts as a stream: nothing is lost.
+bool IsUnary(const google::protobuf::MethodDescriptor* method) {
+  return method != nullptr && !method->client_streaming() &&
+         !method->server_streaming();
+}
+
 // One call: between the server's handler towards the client and the owner's
 // side. Kept by both.
 class PassedCall : public rpc::StreamHandler,
@@ -17,21 +23,19 @@ class PassedCall : public rpc::StreamHandler,
  public:
   PassedCall(Owner* owner, std::shared_ptr<rpc::Stream> stream)
       : client_(std::move(stream)),
-        owner_(std::make_shared<OwnerStream>(owner, HeadersOf(client_->call()),
-                                             client_->call().deadline())) {
-    const auto* method = client_->call().descriptor();
-    unary_ = method != nullptr && !method->client_streaming() &&
-             !method->server_streaming();
-  }
+        unary_(IsUnary(client_->call().descriptor())),
+        owner_(std::make_shared<OwnerStream>(
+            owner,
+            unary_ ? OwnerStream::Kind::kUnary : OwnerStream::Kind::kStream,
+            client_->call().method(), HeadersOf(client_->call()),
+            client_->call().deadline())) {}
 
   // From the client.
   void OnStart() override {
-    owner_->Start(client_->call().method(), shared_from_this());
+    owner_->Start(shared_from_this());
     client_->Read();
   }
-  void OnMessage(grpc::ByteBuffer message) override {
-    owner_->Send(std::move(message));
-  }
+  void OnMessage(grpc::ByteBuffer message) override { owner_->Send(message); }
   void OnHalfClose() override { owner_->HalfClose(); }
   void OnWritten(bool ok) override { ok ? owner_->ReadNext() : Abandon(); }
   void OnAbandoned() override { Abandon(); }
@@ -43,9 +47,7 @@ class PassedCall : public rpc::StreamHandler,
     }
     if (!unary_) client_->SendHeaders();
   }
-  void OnAnswer(grpc::ByteBuffer answer) override {
-    client_->Write(std::move(answer));
-  }
+  void OnAnswer(grpc::ByteBuffer answer) override { client_->Write(answer); }
   void OnSent() override { client_->Read(); }
   void OnEnd(const grpc::Status& status, rpc::Metadata trailers) override {
     for (const auto& [key, value] : trailers) {
@@ -62,8 +64,8 @@ class PassedCall : public rpc::StreamHandler,
   }
 
   const std::shared_ptr<rpc::Stream> client_;
+  const bool unary_;
   const std::shared_ptr<OwnerStream> owner_;
-  bool unary_ = false;
   std::atomic<bool> abandoned_{false};
 };
 

@@ -48,7 +48,7 @@ class AccessTest : public testing::Test {
       context.AddMetadata("authorization", authorization);
     }
     Text answer;
-    const grpc::Status status =
+    grpc::Status status =
         (stub_.get()->*method)(&context, MakeText("x"), &answer);
     if (text != nullptr) *text = answer.text();
     return status;
@@ -291,7 +291,7 @@ class Relay final : public StreamHandler {
   void OnMessage(grpc::ByteBuffer message) override {
     stream_->call().AddHeader("x-request-id", "theirs");
     stream_->call().AddTrailer("x-t", "1");
-    stream_->Write(std::move(message));
+    stream_->Write(message);
   }
   void OnHalfClose() override {}
   void OnWritten(bool) override {

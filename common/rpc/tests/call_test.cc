@@ -67,11 +67,12 @@ TEST(Call, AnAnsweredCallIsNotAbandonedAnyMore) {
 }
 
 TEST(Call, IsAbandonedPastItsDeadline) {
-  Arrival arrival;
-  arrival.deadline = absl::Now() - absl::Seconds(1);
-  EXPECT_TRUE(Call(std::move(arrival)).abandoned());
-  arrival.deadline = absl::Now() + absl::Hours(1);
-  EXPECT_FALSE(Call(std::move(arrival)).abandoned());
+  Arrival late;
+  late.deadline = absl::Now() - absl::Seconds(1);
+  EXPECT_TRUE(Call(std::move(late)).abandoned());
+  Arrival timely;
+  timely.deadline = absl::Now() + absl::Hours(1);
+  EXPECT_FALSE(Call(std::move(timely)).abandoned());
 }
 
 TEST(Bytes, KeepTheirContentWhateverTheirSize) {

@@ -23,7 +23,6 @@ using test::v1::Book;
 using test::v1::Everything;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 std::string Written(const Message& message) {
   static JsonWriter* writer = new JsonWriter();

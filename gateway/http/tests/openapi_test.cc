@@ -19,32 +19,41 @@ using boost::json::value;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+std::string MakeDocument() {
+  // With comments, unlike the generated descriptors.
+  std::ifstream file(GARDEN_DESCRIPTORS, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_FALSE(bytes.empty());
+  static auto* const types = new MessageTypes();
+  auto routes = RouteTable::Build(
+      {test::garden::v1::Plant::descriptor()->file()->service(0)}, types);
+  EXPECT_TRUE(routes.ok()) << routes.status();
+  OpenApiOptions options;
+  options.version = "7.8.9";
+  options.descriptor_set = bytes;
+  options.default_call_timeout = absl::Seconds(10);
+  options.max_call_timeout = absl::Seconds(60);
+  return OpenApiDocument(routes.value(), options);
+}
+
+const std::string& DocumentText() {
+  static const auto* const text = new std::string(MakeDocument());
+  return *text;
+}
+
+const value& Document() {
+  static const auto* const document =
+      new value(boost::json::parse(DocumentText()));
+  return *document;
+}
+
 class OpenApiTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    // With comments, unlike the generated descriptors.
-    std::ifstream file(GARDEN_DESCRIPTORS, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    ASSERT_FALSE(bytes.empty());
-    static auto* const types = new MessageTypes();
-    auto routes = RouteTable::Build(
-        {test::garden::v1::Plant::descriptor()->file()->service(0)}, types);
-    ASSERT_TRUE(routes.ok()) << routes.status();
-    OpenApiOptions options;
-    options.version = "7.8.9";
-    options.descriptor_set = bytes;
-    options.default_call_timeout = absl::Seconds(10);
-    options.max_call_timeout = absl::Seconds(60);
-    text_ = new std::string(OpenApiDocument(*routes, options));
-    ASSERT_EQ(*text_, OpenApiDocument(*routes, options));
-    document_ = new value(boost::json::parse(*text_));
-  }
-
   // By JSON pointer.
   static const value& At(const std::string& pointer) {
     boost::system::error_code error;
-    const value* found = document_->find_pointer(pointer, error);
-    EXPECT_NE(found, nullptr) << pointer << " in " << *text_;
+    const value* found = Document().find_pointer(pointer, error);
+    EXPECT_NE(found, nullptr) << pointer << " in " << DocumentText();
     static const value* const none = new value();
     return found == nullptr ? *none : *found;
   }
@@ -82,16 +91,14 @@ class OpenApiTest : public testing::Test {
     }
     return shown;
   }
-
-  static std::string* text_;
-  static value* document_;
 };
-
-std::string* OpenApiTest::text_ = nullptr;
-value* OpenApiTest::document_ = nullptr;
 
 constexpr char kPlant[] =
     "/paths/~1garden~1v1~1flower_beds~1{flowerBed}~1plants~1{plant}";
+
+TEST_F(OpenApiTest, IsTheSameEachTime) {
+  EXPECT_EQ(MakeDocument(), DocumentText());
+}
 
 TEST_F(OpenApiTest, SaysWhatItIs) {
   EXPECT_EQ(Text("/openapi"), "3.1.0");
@@ -263,10 +270,10 @@ TEST_F(OpenApiTest, EveryReferenceLeadsSomewhere) {
   size_t from = 0;
   int count = 0;
   for (;; ++count) {
-    from = text_->find("\"$ref\":\"#", from);
+    from = DocumentText().find("\"$ref\":\"#", from);
     if (from == std::string::npos) break;
     from += 9;
-    At(text_->substr(from, text_->find('"', from) - from));
+    At(DocumentText().substr(from, DocumentText().find('"', from) - from));
   }
   EXPECT_GT(count, 50);
 }

@@ -114,7 +114,7 @@ std::string RawClient::ReadUntil(absl::string_view end) {
   while ((found = buffer_.find(std::string(end))) == std::string::npos) {
     if (!Fill()) return std::exchange(buffer_, "");
   }
-  const std::string text = buffer_.substr(0, found + end.size());
+  std::string text = buffer_.substr(0, found + end.size());
   buffer_.erase(0, text.size());
   return text;
 }
