@@ -1,14 +1,10 @@
 """A private PostgreSQL cluster whose clock a test moves. The services follow the database's clock."""
 
-import contextlib
 import glob
 import os
 import pathlib
-import shutil
-import subprocess
-import tempfile
 
-from suite import ROOT, psql
+from cluster import Cluster
 
 
 def faketime_library():
@@ -37,33 +33,15 @@ class ClockFile:
                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
 
 
-class ClockedCluster:
+class ClockedCluster(Cluster):
     """Starts the cluster; `clock` moves its time."""
 
     def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="clocked-", dir="/tmp"))
-        self.directory.chmod(0o755)
+        self.clock = None
+        super().__init__("clocked-")
+
+    def prepare(self):
         self.clock = ClockFile(self.directory / "clock")
-        self.conninfo = f"host={self.directory}/s user=postgres dbname=postgres"
-        try:
-            self.run("pg_start fsync=off max_connections=60")
-        except Exception:
-            self.close()
-            raise
 
-    def run(self, command):
-        environment = " ".join(f'"{name}={value}"' for name, value in self.clock.environment().items())
-        script = (f'set -euo pipefail; cd "{ROOT}"; . deploy/machine.sh; . deploy/postgres.sh; '
-                  f'pg_data="{self.directory}/data" pg_socket="{self.directory}/s" pg_log="{self.directory}/log"; '
-                  f'pg_environment=({environment}); {command}')
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def now(self, database=None):
-        """The cluster's time, in seconds since 1970."""
-        return float(psql(database or self.conninfo, "SELECT extract(epoch FROM clock_timestamp())")[0][0])
-
-    def close(self):
-        with contextlib.suppress(AssertionError):
-            self.run("pg_stop")
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def environment(self):
+        return self.clock.environment()

@@ -16,7 +16,13 @@ class Seen:
         self.metadata = dict(context.invocation_metadata())
         self.time_remaining = context.time_remaining()
         self.cancelled = threading.Event()
-        context.add_callback(self.cancelled.set)
+        self.time_left = None  # of the call's own time, when it ended
+        self.context = context
+        context.add_callback(self.end)
+
+    def end(self):
+        self.time_left = self.context.time_remaining()
+        self.cancelled.set()
 
 
 class FakeOwner(grpc.GenericRpcHandler):

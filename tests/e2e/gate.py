@@ -1,4 +1,4 @@
-"""A TCP gate before PostgreSQL that a test can shut, or have cut a connection at COMMIT."""
+"""A TCP gate before PostgreSQL, or before a service, that a test can shut, or have cut a connection at COMMIT."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ def unix_socket_of(conninfo):
 
 
 class Gate:
-    """Listens on the loopback and passes bytes to PostgreSQL's Unix socket, both ways.
+    """Listens on the loopback and passes bytes to PostgreSQL's Unix socket, or to a host:port, both ways.
 
     cut_next_commit("before") drops the next connection that sends COMMIT without passing it on;
     "after" passes it on, waits for the server's answer, and drops it instead of handing it over.
@@ -26,6 +26,7 @@ class Gate:
         self.open = True
         self.cut = None
         self.cuts = 0
+        self.passed_back = 0  # bytes of what is behind
         self.lock = threading.Lock()
         self.connections = set()
         self.listener = socket.create_server(("127.0.0.1", port))
@@ -33,6 +34,10 @@ class Gate:
         self.ended = False
         self.thread = threading.Thread(target=self.accept)
         self.thread.start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
 
     def conninfo(self, database, user="postgres"):
         return f"host=127.0.0.1 port={self.port} user={user} dbname={database} sslmode=disable gssencmode=disable"
@@ -65,18 +70,29 @@ class Gate:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
             try:
-                if not self.open:
-                    raise OSError("shut")
-                server.connect(self.target)
+                server = self.reach()
             except OSError:
                 client.close()
-                server.close()
                 continue
             with self.lock:
                 self.connections.add((client, server))
             threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
+
+    def reach(self):
+        """A connection to what is behind the gate."""
+        if not self.open:
+            raise OSError("shut")
+        if ":" in self.target:
+            host, port = self.target.rsplit(":", 1)
+            return socket.create_connection((host, int(port)))
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(self.target)
+        except OSError:
+            server.close()
+            raise
+        return server
 
     @staticmethod
     def drop(pair):
@@ -101,6 +117,7 @@ class Gate:
                         return
                     if ready is server:
                         client.sendall(data)
+                        self.passed_back += len(data)
                         continue
                     cut = self.takes_cut(data)
                     if cut == "before":

@@ -54,3 +54,11 @@ class RawClient:
     def refused(self, service, method, token=None, **fields):
         return self.refusal(contract.path(service, method),
                             contract.request(service, method, **fields).SerializeToString(), token)
+
+
+def front_of(suite, *flags, **owners):
+    """A gateway that is not ready, for what is behind it is no whole service; and its client."""
+    front = suite.gateway(*flags, ready=False, **owners)
+    client = RawClient(front)
+    grpc.channel_ready_future(client.channel).result(60)
+    return front, client

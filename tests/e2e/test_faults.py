@@ -1,14 +1,18 @@
 """What must hold when processes, connections and the database fail."""
 
+import itertools
+import json
 import signal
 import threading
 
 import grpc
 import pytest
 
-from clients import Refused, bearer, channel, new_request_id, reason, revision
+from clients import Refused, bearer, channel, details, new_request_id, reason, revision
+from cluster import Cluster
 from gate import Gate, unix_socket_of
-from suite import free_port, psql, server_conninfo, wait_until
+from suite import free_port, psql, select_pause, server_conninfo, wait_until
+from table_lock import TableLock
 
 from transparency.standards.v1 import organization_pb2 as pb  # pylint: disable=import-error
 from transparency.standards.v1 import standards_service_pb2_grpc as rpc  # pylint: disable=import-error
@@ -52,45 +56,76 @@ def gated_fixture(suite):
     gate.close()
 
 
+def written(conninfo):
+    """How often each organization is in the journal; the tables must agree."""
+    rows = psql(conninfo, "SELECT name, count(*) FROM journal GROUP BY name")
+    assert {name for name, _ in rows} == {name for name, in psql(conninfo, "SELECT name FROM organizations")}
+    return {name.removeprefix("organizations/"): int(count) for name, count in rows}
+
+
+def assert_told_in_order(conninfo, told):
+    """`told`: (identifier, number of x-revision) as one caller got them, one after the other.
+
+    The answer's revision shows its change, and the caller's next change is behind it.
+    """
+    places = {name.removeprefix("organizations/"): int(place)
+              for name, place in psql(conninfo, "SELECT name, revision FROM journal")}
+    for (identifier, shown), following in zip(told, [*told[1:], None]):
+        assert places[identifier] <= shown, (identifier, places[identifier], shown)
+        assert following is None or shown < places[following[0]], (identifier, shown, following, places[following[0]])
+
+
 def test_kill_while_clients_write(suite):
     conninfo = suite.database("standards")
     victim, survivor = suite.service("standards"), suite.service("standards")
+    callers = {worker: (victim, survivor)[worker % 2] for worker in range(8)}
+    told = {worker: [] for worker in callers}
     acknowledged, unsure = {}, []
     lock = threading.Lock()
-    enough = threading.Event()
+    enough, killed = threading.Event(), threading.Event()
 
     def write(worker):
-        stub = rpc.StandardsServiceStub(channel(victim))
-        for number in range(10000):
+        stub = rpc.StandardsServiceStub(channel(callers[worker]))
+        after = 0
+        for number in itertools.count():
             identifier, request_id = f"w{worker}-{number}", new_request_id()
+            after += killed.is_set()
             try:
-                answer = create(stub, suite.staff, identifier, request_id)
+                answer, call = stub.CreateOrganization.with_call(
+                    create_request(identifier, request_id), metadata=bearer(suite.staff), timeout=20)
             except grpc.RpcError:
                 with lock:
-                    unsure.append((identifier, request_id))
+                    unsure.append((worker, identifier, request_id))
                 return
             with lock:
                 acknowledged[identifier] = (request_id, answer)
-                if len(acknowledged) >= 200:
+                told[worker].append((identifier, revision(call)[1]))
+                if all(len(own) >= 25 for own in told.values()):
                     enough.set()
+            if after >= 20 and callers[worker] is survivor:
+                return
 
-    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
+    workers = [threading.Thread(target=write, args=(worker,)) for worker in callers]
     for worker in workers:
         worker.start()
     assert enough.wait(60)
     victim.kill()
+    killed.set()
     for worker in workers:
         worker.join()
 
+    # Who writes to the other replica does not notice.
+    assert sorted(worker for worker, _, _ in unsure) == [worker for worker in callers if callers[worker] is victim]
     stub = rpc.StandardsServiceStub(channel(survivor))
     # What was in flight is asked again under the same request_id, elsewhere: done once, whichever way it went.
-    for identifier, request_id in unsure:
+    for _, identifier, request_id in unsure:
         acknowledged[identifier] = (request_id, create(stub, suite.staff, identifier, request_id))
     # A repeated request gets the first answer, from another replica too.
     for identifier, (request_id, answer) in list(acknowledged.items())[::17]:
         assert create(stub, suite.staff, identifier, request_id) == answer
-    rows = psql(conninfo, "SELECT name, count(*) FROM journal GROUP BY name")
-    assert {name.removeprefix("organizations/"): count for name, count in rows} == dict.fromkeys(acknowledged, "1")
+    assert written(conninfo) == dict.fromkeys(acknowledged, 1)
+    for own in told.values():
+        assert_told_in_order(conninfo, own)
     assert_journal_whole(suite, conninfo)
 
 
@@ -108,22 +143,13 @@ def test_frozen_writer_inside_the_lock(suite):
     frozen, other = suite.service("standards"), suite.service("standards")
     stub, other_stub = (rpc.StandardsServiceStub(channel(process)) for process in (frozen, other))
     create(stub, suite.staff, "before")
-    # A lock on the table stops the first replica inside its transaction, after it took the order lock.
-    import subprocess
-    blocker = subprocess.Popen(["psql", "-XAtq", "-d", conninfo], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True)
-    blocker.stdin.write("BEGIN; LOCK TABLE organizations IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
-    blocker.stdin.flush()
-    assert blocker.stdout.readline().strip() == "locked"
+    # Stops the first replica inside its transaction, after it took the order lock.
+    table = TableLock(conninfo, "organizations")
     pending = stub.CreateOrganization.future(create_request("frozen"), metadata=bearer(suite.staff), timeout=60)
-    wait_until(lambda: psql(conninfo, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
-                                      "wait_event = 'relation' AND datname = current_database()"),
-               "the writer to wait inside its transaction")
+    table.wait_until_met()
     frozen.signal(signal.SIGSTOP)
     try:
-        blocker.stdin.write("COMMIT;\n")
-        blocker.stdin.close()
-        blocker.wait()
+        table.release()
         create(other_stub, suite.staff, "after", timeout=10)
     finally:
         frozen.signal(signal.SIGCONT)
@@ -268,33 +294,163 @@ def test_replicas_follow_and_honour_min_revision(suite):
                                  metadata=[("x-min-revision", "nonsense")])
 
 
+def refused_without_a_word(error):
+    """gRPC's own UNAVAILABLE: no answer of the process, for the connection has ended or cannot be had."""
+    return error.code() == grpc.StatusCode.UNAVAILABLE and not details(error)
+
+
 def test_no_call_is_lost_when_a_process_drains(suite):
-    suite.database("standards")
+    conninfo = suite.database("standards")
     process = suite.service("standards")
-    stub = rpc.StandardsServiceStub(channel(process))
-    outcomes = []
+    acknowledged, refused = [], {}
     going = threading.Event()
 
     def write(worker):
-        for number in range(100000):
+        stub = rpc.StandardsServiceStub(channel(process))
+        for number in itertools.count():
+            identifier = f"d{worker}-{number}"
             try:
-                create(stub, suite.staff, f"d{worker}-{number}")
+                stub.CreateOrganization(create_request(identifier), timeout=20,
+                                        metadata=[*bearer(suite.staff), ("x-request-id", identifier)])
             except grpc.RpcError as error:
-                outcomes.append((error.code(), reason(error), error.details()))
-                return
+                refused[identifier] = error
+                if refused_without_a_word(error):
+                    return
+                continue
+            acknowledged.append(identifier)
             if number == 20:
                 going.set()
 
-    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(8)]
     for worker in workers:
         worker.start()
     assert going.wait(60)
     assert process.stop() == 0
     for worker in workers:
         worker.join()
-    # Each caller was told that the call that met the end was not done.
-    assert {code for code, _, _ in outcomes} == {grpc.StatusCode.UNAVAILABLE}, outcomes
-    answered = psql(suite.database("standards"), "SELECT count(*) FROM organizations")
-    assert int(answered[0][0]) >= 80
+
+    # The process says of each change that reached it how it ended.
+    lines = [json.loads(line) for line in process.log.read_text().splitlines()]
+    ends = {line["request_id"]: line for line in lines if line["message"] == "call"}
+    assert all(ends[identifier]["code"] == "OK" for identifier in acknowledged)
+    for identifier, error in refused.items():
+        assert error.code() == grpc.StatusCode.UNAVAILABLE, (identifier, error)
+        # Either it said so itself, or the connection had ended before the call came: no call that it had taken up
+        # was dropped with its connection.
+        if not refused_without_a_word(error):
+            assert reason(error) == "DRAINING", (identifier, error)
+        assert identifier not in ends or ends[identifier].get("reason") == "DRAINING", (ends[identifier], error)
+    # Exactly what was acknowledged is there, once.
+    assert written(conninfo) == dict.fromkeys(acknowledged, 1)
+    assert_journal_whole(suite, conninfo)
 
 
+def test_calls_that_come_while_a_process_drains(suite):
+    """What runs at SIGTERM is answered; whatever comes until then is told DRAINING, and then there is nobody."""
+    conninfo = suite.database("standards")
+    process = suite.service("standards")
+    channels = [channel(process) for _ in range(8)]
+    for one in channels:
+        grpc.channel_ready_future(one).result(60)
+    stubs = [rpc.StandardsServiceStub(one) for one in channels]
+    table = TableLock(conninfo, "organizations")
+    running = [stub.CreateOrganization.future(create_request(f"running-{number}"), metadata=bearer(suite.staff),
+                                              timeout=60) for number, stub in enumerate(stubs)]
+    wait_until(lambda: process.metric("rpc_calls_running") >= len(running), "all calls to be under way")
+    process.signal(signal.SIGTERM)
+
+    def drains():
+        try:
+            stubs[0].GetOrganization(pb.GetOrganizationRequest(name="organizations/none"), timeout=20)
+        except grpc.RpcError as error:
+            return reason(error) == "DRAINING"
+        raise AssertionError("there is no such organization")
+    wait_until(drains, "the process to drain")
+    for number, stub in enumerate([*stubs, rpc.StandardsServiceStub(channel(process))]):
+        with Refused(grpc.StatusCode.UNAVAILABLE, "DRAINING") as late:
+            create(stub, suite.staff, f"late-{number}")
+        assert "RetryInfo" in late.details
+    assert not any(call.done() for call in running)
+    table.release()
+    assert [call.result(timeout=60).name for call in running] == [f"organizations/running-{n}" for n in range(8)]
+    assert process.popen.wait(60) == 0
+    for number, stub in enumerate(stubs):
+        with Refused(grpc.StatusCode.UNAVAILABLE, "") as gone:
+            create(stub, suite.staff, f"gone-{number}")
+        assert refused_without_a_word(gone.error)
+    assert written(conninfo) == {f"running-{number}": 1 for number in range(8)}
+    assert_journal_whole(suite, conninfo)
+
+
+@pytest.fixture(name="stoppable")
+def stoppable_fixture(suite):
+    """Two replicas on a PostgreSQL that may be stopped."""
+    cluster = Cluster()
+    suite.cluster = cluster
+    suite.conninfo = suite.database("standards", conninfo=cluster.conninfo)
+    suite.replicas = [suite.service("standards") for _ in range(2)]
+    suite.stubs = [rpc.StandardsServiceStub(channel(process)) for process in suite.replicas]
+    yield suite
+    suite.close()
+    suite.processes.clear()
+    cluster.close()
+
+
+def test_postgres_stopped_and_started(stoppable):
+    """Callers write all the while: what is refused is not done, and writes go on by themselves."""
+    create(stoppable.stubs[0], stoppable.staff, "kept")
+    wait_until(lambda: is_there(stoppable.stubs[1], "kept"), "the other replica to follow")
+    acknowledged, refused, unsure = {"kept"}, {}, set()
+    refusals, done = threading.Semaphore(0), threading.Event()
+    lock = threading.Lock()
+
+    def write(worker):
+        for number in itertools.count():
+            identifier = f"w{worker}-{number}"
+            try:
+                create(stoppable.stubs[worker % 2], stoppable.staff, identifier)
+                with lock:
+                    acknowledged.add(identifier)
+            except grpc.RpcError as error:
+                with lock:
+                    (unsure.add(identifier) if reason(error) == "OUTCOME_UNKNOWN" else
+                     refused.setdefault(identifier, error))
+                refusals.release()
+                select_pause()
+            if done.is_set():
+                return
+
+    workers = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        wait_until(lambda: len(acknowledged) > 40, "writes to be under way")
+        stoppable.cluster.stop()
+        for _ in range(12):
+            assert refusals.acquire(timeout=60)  # pylint: disable=consider-using-with
+        for stub, process in zip(stoppable.stubs, stoppable.replicas):
+            assert is_there(stub, "kept")
+            assert stub.ListOrganizations(pb.ListOrganizationsRequest(), timeout=5).organizations
+            with Refused(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE") as told:
+                create(stub, stoppable.staff, "lost")
+            assert told.details["RetryInfo"].retry_delay.ToMilliseconds() > 0
+            assert process.probe("/healthz") == 200
+        stoppable.cluster.start()
+        before = len(acknowledged)
+        wait_until(lambda: len(acknowledged) > before + 40, "writes to go on")
+    finally:
+        done.set()
+        for worker in workers:
+            worker.join()
+
+    for identifier, error in refused.items():
+        assert error.code() == grpc.StatusCode.UNAVAILABLE, (identifier, error)
+        assert reason(error) == "STORAGE_UNAVAILABLE", (identifier, error)
+        assert "RetryInfo" in details(error)
+    there = written(stoppable.conninfo)
+    assert set(there.values()) == {1}
+    assert acknowledged <= set(there) <= acknowledged | unsure
+    for stub in stoppable.stubs:
+        wait_until(lambda stub=stub: all(is_there(stub, identifier) for identifier in there), "both replicas to follow")
+        assert not is_there(stub, "lost")
+    assert_journal_whole(stoppable, stoppable.conninfo)

@@ -13,6 +13,7 @@ from clients import Refused, bearer, channel, new_request_id
 from fake_owner import FakeOwner, wait
 from raw_grpc import RawClient
 from suite import SERVICES, Http, binaries, free_port, psql, wait_until
+from table_lock import TableLock
 
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # pylint: disable=import-error
 from transparency.standards.v1 import organization_pb2  # pylint: disable=import-error
@@ -275,25 +276,17 @@ def test_drains_while_a_slow_call_runs(suite):
     health = health_pb2_grpc.HealthStub(channel(process))
     watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
     assert next(watch).status == SERVING
-    blocker = subprocess.Popen(["psql", "-XAtq", "-d", conninfo], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               text=True)
-    blocker.stdin.write("BEGIN; LOCK TABLE organizations IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
-    blocker.stdin.flush()
-    assert blocker.stdout.readline().strip() == "locked"
+    table = TableLock(conninfo, "organizations")
     request = organization_pb2.CreateOrganizationRequest(
         organization_id="slow", organization={"display_name": "S"}, request_id=new_request_id())
     pending = stub.CreateOrganization.future(request, metadata=bearer(suite.staff), timeout=60)
-    wait_until(lambda: psql(conninfo, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
-                                      "wait_event = 'relation' AND datname = current_database()"),
-               "the call to be under way")
+    table.wait_until_met()
     process.signal(signal.SIGTERM)
     # Health says so first, while the call still runs.
     assert next(watch).status == NOT_SERVING
     assert process.probe("/readyz") in (0, 503)
     assert not pending.done()
-    blocker.stdin.write("COMMIT;\n")
-    blocker.stdin.close()
-    blocker.wait()
+    table.release()
     assert pending.result(timeout=60).name == "organizations/slow"
     assert process.popen.wait(60) == 0
     assert psql(conninfo, "SELECT count(*) FROM organizations") == [["1"]]

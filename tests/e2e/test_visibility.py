@@ -17,6 +17,7 @@ from watch import BEGINNING, Event, Watch
 from transparency.centre.v1 import centre_service_pb2_grpc  # pylint: disable=import-error
 from transparency.centre.v1 import journal_service_pb2_grpc as centre_journal  # pylint: disable=import-error
 from transparency.certification.v1 import journal_service_pb2_grpc as certification_journal  # pylint: disable=import-error
+from transparency.gateway.v1 import gateway_service_pb2_grpc, updates_pb2  # pylint: disable=import-error
 from transparency.journal.v1 import change_pb2, journal_pb2  # pylint: disable=import-error
 from transparency.standards.v1 import journal_service_pb2_grpc as standards_journal  # pylint: disable=import-error
 from transparency.type.v1 import annotations_pb2  # pylint: disable=import-error
@@ -342,6 +343,48 @@ def test_the_journal_is_of_the_caller(world, service):
             while (event := watch.next()).type != Event.BOOKMARK:
                 text = event.name + (opened(service, event.resource) if event.HasField("resource") else "")
                 assert event.name in public_once and "resume_token" in fields or not holds_hidden(text), event
+
+
+def updates_until(updates, name):
+    """The changes of a WatchUpdates up to that of a name."""
+    told = []
+    for update in updates:
+        if update.service:
+            told.append(update)
+            if update.event.name == name:
+                return told
+    raise AssertionError(f"ended without {name}")
+
+
+def test_updates_are_of_the_caller(world):
+    """One stream of all services, to each caller what it may see: of what lives now, and of what changes."""
+    stub = gateway_service_pb2_grpc.GatewayServiceStub(channel(world.front))
+    for present_state in (False, True):
+        watches = {}
+        for who, token in (("public", None), ("bob", world.bob), ("staff", world.staff)):
+            watches[who] = stub.WatchUpdates(updates_pb2.WatchUpdatesRequest(include_present_state=present_state),
+                                             metadata=bearer(token), timeout=60)
+            if not present_state:
+                # From here on nothing is missed.
+                assert next(update for update in watches[who] if update.resume_token).event.type == Event.BOOKMARK
+        number = int(present_state)
+        draft = world.clients["standards"].call(
+            "standards", "CreatePublication", world.staff, publication_id=f"{MARK}-told-{number}",
+            publication={"title": f"{MARK} told"}).name
+        # Behind it in the same journal: who is told of this one and not of that one will not be.
+        seen = world.clients["standards"].call(
+            "standards", "CreateOrganization", world.staff, organization_id=f"seen-{number}",
+            organization={"display_name": "Seen"}).name
+        told = {who: updates_until(watch, seen) for who, watch in watches.items()}
+        assert draft in {update.event.name for update in told["staff"]}
+        for who in ("public", "bob"):
+            for update in told[who]:
+                service = update.service.strip("/").split(".")[0]
+                text = update.event.name + (opened(service, update.event.resource)
+                                            if update.event.HasField("resource") else "")
+                assert not holds_hidden(text), (who, update)
+        for watch in watches.values():
+            watch.cancel()
 
 
 def test_etag_is_the_same_in_every_form(world):
