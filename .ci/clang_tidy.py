@@ -5,7 +5,7 @@ usage: clang_tidy.py BUILD_DIR SECONDS
 BUILD_DIR holds compile_commands.json and has been built. A source that passed
 is not looked at again until it, a file it includes, its command line or the
 checks change; ~/.cache/transparency-suite/clang-tidy remembers that, for every
-checkout. A whole tree takes an hour on two cores, so that after SECONDS no
+checkout. A whole tree takes half an hour on two cores, so that after SECONDS no
 further source is begun: what was changed last is looked at first, and what is
 left is counted. The exit code is 1 when anything was found.
 """

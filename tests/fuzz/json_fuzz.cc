@@ -3,16 +3,21 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "gateway/http/json_reader.h"
 #include "gateway/http/json_writer.h"
 #include "gateway/http/tests/library.pb.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "google/protobuf/util/json_util.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
 namespace http = transparency::gateway::http;
-using google::protobuf::Message;
+using google::protobuf::FieldMask;
+using google::protobuf::util::FieldMaskUtil;
+using http::test::v1::CreateBookRequest;
+using http::test::v1::Everything;
 using transparency::fuzz::Require;
 using transparency::fuzz::Same;
 
@@ -20,6 +25,27 @@ const http::JsonWriter& Writer() {
   static const auto* const writer = new http::JsonWriter;
   return *writer;
 }
+
+// Field masks are compared by FieldMaskUtil: protobuf's own JSON reader guesses
+// at words where capitals follow each other (to it `aBC` is a_bc) and is not
+// the inverse of its writer.
+void CheckMask(const FieldMask& mask) {
+  std::string json;
+  FieldMask theirs;
+  if (FieldMaskUtil::ToJsonString(mask, &json) &&
+      FieldMaskUtil::FromJsonString(json, &theirs)) {
+    Require(Same(theirs, mask), "FieldMaskUtil reads the same", json);
+  }
+}
+
+void TakeMasks(Everything* message) {
+  if (message->has_mask()) CheckMask(message->mask());
+  message->clear_mask();
+  if (message->has_child()) TakeMasks(message->mutable_child());
+  for (Everything& child : *message->mutable_children()) TakeMasks(&child);
+}
+
+void TakeMasks(CreateBookRequest* /*has none*/) {}
 
 template <class Type>
 void Check(absl::string_view json) {
@@ -37,8 +63,13 @@ void Check(absl::string_view json) {
   std::string rewritten;
   Writer().Write(again, &rewritten);
   Require(rewritten == written, "and is written the same", written);
+  TakeMasks(&message);
+  const bool masks_in_any = absl::StrContains(written, "FieldMask\"") ||
+                            absl::StrContains(written, "Everything\"");
   Type theirs;
-  if (google::protobuf::util::JsonStringToMessage(written, &theirs).ok()) {
+  if (!masks_in_any &&
+      google::protobuf::util::JsonStringToMessage(written, &theirs).ok()) {
+    TakeMasks(&theirs);
     Require(Same(theirs, message), "protobuf reads the same", written);
   }
 }
@@ -47,7 +78,7 @@ void Check(absl::string_view json) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view json = transparency::fuzz::Text(data, size);
-  Check<http::test::v1::Everything>(json);
-  Check<http::test::v1::CreateBookRequest>(json);
+  Check<Everything>(json);
+  Check<CreateBookRequest>(json);
   return 0;
 }
