@@ -12,11 +12,9 @@ find_package(GTest CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(LIBICAL REQUIRED IMPORTED_TARGET libical)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 add_library(libpq ALIAS PkgConfig::LIBPQ)
 add_library(utf8proc ALIAS PkgConfig::UTF8PROC)
-add_library(ical ALIAS PkgConfig::LIBICAL)
 add_library(nghttp2 ALIAS PkgConfig::NGHTTP2)
 
 # SOCI comes with neither a CMake nor a pkg-config file.

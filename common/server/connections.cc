@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
 
 namespace transparency::server {
 namespace {
+
+constexpr absl::Duration kPause = absl::Milliseconds(2);
 
 std::vector<int> OpenDescriptors() {
   std::vector<int> descriptors;
@@ -49,17 +52,28 @@ bool IsListening(int socket) {
          listening != 0;
 }
 
-}  // namespace
-
-void EndConnections(int port) {
+// Returns how many there are.
+int EndOurSide(int port) {
+  int count = 0;
   for (const int descriptor : OpenDescriptors()) {
     // A number may come to mean another file at any time; a duplicate does not.
     const int socket = dup(descriptor);
     if (socket < 0) continue;
     if (LocalPort(socket) == port && !IsListening(socket)) {
+      ++count;
       shutdown(socket, SHUT_WR);
     }
     close(socket);
+  }
+  return count;
+}
+
+}  // namespace
+
+void EndConnections(int port, absl::Time deadline) {
+  // Some may come meanwhile.
+  while (EndOurSide(port) > 0 && absl::Now() < deadline) {
+    absl::SleepFor(kPause);
   }
 }
 

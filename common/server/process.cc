@@ -1,5 +1,6 @@
 #include "common/server/process.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -19,6 +20,8 @@ namespace {
 
 // Clients may ping every 10 s, also between calls; rpc::OpenChannel does every
 // 20 s, and only while calls run.
+// What clients get to end their connections in once ours are ended.
+constexpr absl::Duration kClosing = absl::Seconds(1);
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kLeastPingIntervalMs = 10'000;
@@ -141,7 +144,9 @@ void Process::Running::Drain() {
   // calls are refused until the last one has ended, and only then connections
   // close: a call still on its way ends UNAVAILABLE (NoCallIsLostWhileItDrains
   // fails otherwise).
-  if (service_->WaitUntilIdle(deadline)) EndConnections(port_);
+  if (service_->WaitUntilIdle(deadline)) {
+    EndConnections(port_, std::min(deadline, absl::Now() + kClosing));
+  }
   // Cancels what still runs at the deadline.
   server_->Shutdown(absl::ToChronoTime(deadline));
   server_->Wait();
