@@ -19,6 +19,9 @@ namespace transparency::changes {
 class Outbox {
  public:
   using Message = std::shared_ptr<const std::string>;
+  static Message Share(std::string event) {
+    return std::make_shared<const std::string>(std::move(event));
+  }
 
   // It is full with so many messages, or with so many bytes.
   static constexpr size_t kMostMessages = 16;

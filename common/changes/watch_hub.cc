@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/changes/journal_rows.h"
+#include "common/changes/old_page.h"
 #include "common/changes/watch_event.h"
 #include "common/journal/clock.h"
 #include "common/methods/fresh_reads.h"
@@ -21,9 +20,6 @@ using journal::v1::WatchChangesRequest;
 
 // Longest wait for a revision that another replica has told of.
 constexpr absl::Duration kPlaceWait = absl::Seconds(5);
-// A page ends with the event that fills so many bytes: each of very many
-// watches may hold one.
-constexpr size_t kPageBytes = size_t{64} << 10;
 // Longest read of what the clock had changed before a load.
 constexpr absl::Duration kCorrectionTime = absl::Minutes(1);
 // What one watch is looked through in one go, before others have their turn.
@@ -43,17 +39,6 @@ absl::Status TooSlow() {
       absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
       "The events were taken too slowly. Resume with the last token.",
       absl::Milliseconds(100));
-}
-
-absl::Status HistoryChanged() {
-  return status::Precondition(
-      "HISTORY_CHANGED", "resume_token",
-      "The service's history is not the one of this token: it was put back to "
-      "an earlier state. Read everything anew.");
-}
-
-Outbox::Message Shared(std::string event) {
-  return std::make_shared<const std::string>(std::move(event));
 }
 
 absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
@@ -78,16 +63,6 @@ absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
   return plan;
 }
 
-absl::Status Prove(postgres::Session* session, const Place& place,
-                   absl::Time deadline) {
-  if (place.revision < 0) return absl::OkStatus();
-  auto digest = ReadDigest(session, place.revision, deadline);
-  if (!digest.ok()) return digest.status();
-  return absl::StartsWith(absl::BytesToHexString(*digest), place.digest)
-             ? absl::OkStatus()
-             : HistoryChanged();
-}
-
 // What the journal holds of resources that the clock had changed before they
 // were loaded.
 absl::StatusOr<std::vector<resource::ItemPtr>> ReadAsRecorded(
@@ -106,70 +81,6 @@ absl::StatusOr<std::vector<resource::ItemPtr>> ReadAsRecorded(
 }
 
 }  // namespace
-
-// The next events of a watch that are in PostgreSQL alone.
-struct WatchHub::Page {
-  std::deque<Watch::Old> events;
-  int64_t end;        // nothing more is told up to here
-  std::string token;  // of `end`
-  int64_t rows;       // how many to ask for next
-
-  struct Request {
-    int64_t after;
-    int64_t head;
-    int64_t rows;
-    bool prove;  // that the watch resumes at a place of this history
-  };
-  static absl::StatusOr<Page> Read(postgres::Session* session,
-                                   const resource::Catalogue& catalogue,
-                                   const Watch& watch, const Request& request,
-                                   absl::Time deadline);
-};
-
-absl::StatusOr<WatchHub::Page> WatchHub::Page::Read(
-    postgres::Session* session, const resource::Catalogue& catalogue,
-    const Watch& watch, const Request& request, absl::Time deadline) {
-  if (request.prove) {
-    absl::Status proven = Prove(session, *watch.plan.resume, deadline);
-    if (!proven.ok()) return proven;
-  }
-  RowQuery query;
-  query.catalogue = &catalogue;
-  query.selection = &watch.plan.selection;
-  query.first = request.after + 1;
-  query.last = std::min(request.head, request.after + kRowWindow);
-  query.limit = request.rows;
-  query.personal = true;
-  auto rows = ReadRows(session, query, deadline);
-  if (!rows.ok()) return rows.status();
-  Page page;
-  page.rows = std::min(2 * query.limit, kRowsAtOnce);
-  const bool whole = static_cast<int64_t>(rows->size()) < query.limit;
-  const journal::Entry* last = whole ? nullptr : &rows->back().entry;
-  size_t bytes = 0;
-  for (size_t i = 0; i < rows->size() && bytes < kPageBytes; ++i) {
-    const JournalRow& row = (*rows)[i];
-    if (row.kind == nullptr) continue;
-    std::string event = EventOf(
-        {row.before.get(), row.after.get()}, watch.call->caller(),
-        journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
-        row.entry.record_time);
-    if (event.empty()) continue;
-    bytes += event.size();
-    page.events.push_back({row.entry.revision, Shared(std::move(event))});
-    if (bytes < kPageBytes) continue;
-    // What follows would be read in vain.
-    page.rows = static_cast<int64_t>(i) + 1;
-    last = &row.entry;
-  }
-  page.end = last != nullptr ? last->revision : query.last;
-  auto digest =
-      last != nullptr ? last->digest : ReadDigest(session, page.end, deadline);
-  if (!digest.ok()) return digest.status();
-  if (digest->empty()) return HistoryChanged();
-  page.token = journal::Store::RevisionToken(page.end, *digest);
-  return page;
-}
 
 WatchHub::WatchHub(WatchOptions options, journal::Store* store,
                    JournalReader* reader, prometheus::Registry* registry)
@@ -431,13 +342,13 @@ void WatchHub::SendPresent(const WatchPtr& watch) {
   if (!more) watch->present_from = kAboveNames;
   if (!event.empty()) {
     metrics_.events.Increment();
-    return Send(watch, Shared(std::move(event)));
+    return Send(watch, Outbox::Share(std::move(event)));
   }
   if (more) return Queue(watch);
   watch->present = {};
   watch->phase = Watch::Phase::kLive;
   watch->bookmark_due = false;
-  Send(watch, Shared(Bookmark(watch->present_token, store_->Now())));
+  Send(watch, Outbox::Share(Bookmark(watch->present_token, store_->Now())));
 }
 
 void WatchHub::SendOld(const WatchPtr& watch) {
@@ -456,7 +367,8 @@ void WatchHub::SendOld(const WatchPtr& watch) {
   }
   // Whoever sees little of what there was is told how far he has come.
   if (watch->proven && std::exchange(watch->bookmark_due, false)) {
-    return Send(watch, Shared(Bookmark(watch->old_token, store_->Now())));
+    return Send(watch,
+                Outbox::Share(Bookmark(watch->old_token, store_->Now())));
   }
   if (!watch->reading) AskOld(watch);
 }
@@ -477,23 +389,24 @@ void WatchHub::SendLive(const WatchPtr& watch) {
   }
   if (watch->revision < recent_.head()) return Queue(watch);
   if (!std::exchange(watch->bookmark_due, false)) return;
-  Send(watch, Shared(Bookmark(recent_.head_token(), store_->Now())));
+  Send(watch, Outbox::Share(Bookmark(recent_.head_token(), store_->Now())));
 }
 
 void WatchHub::AskOld(const WatchPtr& watch) {
   watch->reading = true;
   metrics_.old_reads.Increment();
-  const Page::Request request{watch->revision, recent_.head(), watch->old_rows,
-                              /*prove=*/!watch->proven};
+  const OldPage::Request request{watch->revision, recent_.head(),
+                                 watch->old_rows,
+                                 /*prove=*/!watch->proven};
   auto run = [this, watch,
               request](absl::StatusOr<postgres::Session*> session) {
     // The time in the queue is not the page's.
     const absl::Time deadline =
         std::min(watch->call->deadline(), absl::Now() + options_.page_time);
-    absl::StatusOr<Page> page = session.ok()
-                                    ? Page::Read(*session, store_->catalogue(),
-                                                 *watch, request, deadline)
-                                    : session.status();
+    absl::StatusOr<OldPage> page =
+        session.ok() ? OldPage::Read(*session, store_->catalogue(), *watch,
+                                     request, deadline)
+                     : session.status();
     Post([this, watch, page = std::move(page)]() mutable {
       TakeOld(watch, &page);
     });
@@ -503,7 +416,7 @@ void WatchHub::AskOld(const WatchPtr& watch) {
                    /*of_stream=*/true});
 }
 
-void WatchHub::TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page) {
+void WatchHub::TakeOld(const WatchPtr& watch, absl::StatusOr<OldPage>* page) {
   if (watch->over) return;
   watch->reading = false;
   if (!page->ok()) return End(watch, page->status());

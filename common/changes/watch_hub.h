@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/changes/journal_reader.h"
+#include "common/changes/old_page.h"
 #include "common/changes/recent_changes.h"
 #include "common/changes/watch.h"
 #include "common/changes/watch_metrics.h"
@@ -65,7 +66,6 @@ class WatchHub : public journal::StoreObserver {
  private:
   using WatchPtr = std::shared_ptr<Watch>;
   using Marks = std::vector<journal::Store::Mark>;
-  struct Page;
 
   // Runs `task` on the thread.
   void Post(std::function<void()> task);
@@ -90,7 +90,7 @@ class WatchHub : public journal::StoreObserver {
   void SendOld(const WatchPtr& watch);
   void SendLive(const WatchPtr& watch);
   void AskOld(const WatchPtr& watch);
-  void TakeOld(const WatchPtr& watch, absl::StatusOr<Page>* page);
+  void TakeOld(const WatchPtr& watch, absl::StatusOr<OldPage>* page);
   void Send(const WatchPtr& watch, Outbox::Message event);
   void CutOff(const WatchPtr& watch);
   void CutOffSlow();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "common/rpc/log.h"
 #include "common/rpc/status_mapping.h"
 
@@ -85,7 +86,7 @@ void Traffic::OnFinished(const Finished& finished) {
       .Text("route", finished.route)
       .Text("method", finished.rpc)
       .Text("request_id", finished.request_id)
-      .Text("traceparent", finished.traceparent)
+      .Text("trace_id", absl::ClippedSubstr(finished.traceparent, 3, 32))
       .Number("http_status", finished.http_status)
       .Text("code", rpc::CodeName(static_cast<int>(finished.code)))
       .Number("ms", absl::ToDoubleMilliseconds(finished.latency));
