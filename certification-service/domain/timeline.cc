@@ -18,7 +18,7 @@ bool InForce(Certificate::State state) {
 }
 
 // The days on which a step takes effect. One without any date had taken place
-// when it was recorded.
+// when it was recorded. No certificate is first valid after its last valid day.
 DayRange DaysOf(const CertificateStep& step, absl::TimeZone zone) {
   DayRange days = Readings(step.effective_date());
   if (IsEmpty(step.effective_date()) && step.has_record_time()) {
@@ -26,6 +26,9 @@ DayRange DaysOf(const CertificateStep& step, absl::TimeZone zone) {
         google::protobuf::util::TimeUtil::TimestampToMicroseconds(
             step.record_time()));
     days.last = DayAt(recorded, zone);
+  }
+  if (step.kind() == CertificateStep::ISSUE) {
+    days.last = std::min(days.last, LastValidDays(step).last);
   }
   return days;
 }
@@ -228,12 +231,12 @@ Timeline::Timeline(const Certificate& certificate)
   }
 }
 
-// After all that is not surely later.
+// Before the first that is surely later.
 void Timeline::Place(const StandingStep& step) {
-  auto place = steps_.end();
-  while (place != steps_.begin() && (place - 1)->days.first > step.days.last) {
-    --place;
-  }
+  const auto place = std::find_if(steps_.begin(), steps_.end(),
+                                  [&](const StandingStep& other) {
+                                    return other.days.first > step.days.last;
+                                  });
   steps_.insert(place, step);
 }
 

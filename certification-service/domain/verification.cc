@@ -131,8 +131,14 @@ void Judge(const Certificate& certificate, const Timeline& timeline,
       return AddStepReason(VerdictReason::SUPERSEDED_SINCE, standing.cause,
                            verified);
     default:
-      return NotRecorded(timeline, day, verified);
+      break;
   }
+  // However its dates are read, it was at most applied for.
+  const Certificate::State latest = timeline.AtMostOn(day).state;
+  if (latest == Certificate::APPLIED || latest == Certificate::IN_EVALUATION) {
+    return BeforeFirstDay(timeline, verified);
+  }
+  NotRecorded(timeline, day, verified);
 }
 
 void Describe(const Certificate& certificate, const Timeline& timeline,
