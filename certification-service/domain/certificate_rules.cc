@@ -89,9 +89,9 @@ void Write(const Derived& derived, const Timeline& timeline,
   certificate->set_state(derived.state);
   certificate->set_successor(derived.successor);
   certificate->clear_allowed_steps();
-  for (CertificateStep::Kind kind :
+  for (const std::string& step :
        AllowedSteps(certificate->recorded_not_decided(), derived.allows)) {
-    certificate->add_allowed_steps(kind);
+    certificate->add_allowed_steps(step);
   }
   certificate->clear_suspended_until();
   if (derived.suspension_end != nullptr &&

@@ -139,11 +139,11 @@ absl::Status RefuseContradiction(const Certificate& certificate,
                                  const Contradiction& found, int first_new,
                                  bool correction) {
   const std::string& kind = CertificateStep::Kind_Name(found.step->kind());
-  const std::vector<std::string> allowed =
-      AllowedStepNames(certificate.recorded_not_decided(), found.state);
   if (!correction && found.number >= first_new) {
-    return status::StepNotAllowed(kCertificateType, certificate.name(), kind,
-                                  StateName(found.state), allowed);
+    return status::StepNotAllowed(
+        kCertificateType, certificate.name(), StepName(found.step->kind()),
+        StateName(found.state),
+        AllowedSteps(certificate.recorded_not_decided(), found.state));
   }
   return status::Precondition(
       correction ? "STEPS_CONTRADICT" : "LATER_STEP_NOT_ALLOWED",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "google/protobuf/util/message_differencer.h"
 #include "google/protobuf/util/time_util.h"
@@ -12,6 +13,18 @@ namespace {
 using v1::Certificate;
 using v1::CertificateStep;
 using v1::CertificateSubject;
+
+// Steps that are taken by a custom method.
+constexpr std::pair<CertificateStep::Kind, const char*> kMethods[] = {
+    {CertificateStep::START_EVALUATION, "startEvaluation"},
+    {CertificateStep::ISSUE, "issue"},
+    {CertificateStep::REJECT, "reject"},
+    {CertificateStep::SUSPEND, "suspend"},
+    {CertificateStep::REINSTATE, "reinstate"},
+    {CertificateStep::EXTEND_SUSPENSION, "extendSuspension"},
+    {CertificateStep::WITHDRAW, "withdraw"},
+    {CertificateStep::REDUCE_SCOPE, "reduceScope"},
+    {CertificateStep::CORRECT, "correct"}};
 
 bool InForce(Certificate::State state) {
   return state == Certificate::ACTIVE || state == Certificate::SUSPENDED;
@@ -171,18 +184,21 @@ std::optional<Certificate::State> Next(bool recorded, Certificate::State state,
   }
 }
 
-std::vector<CertificateStep::Kind> AllowedSteps(bool recorded,
-                                                Certificate::State state) {
-  constexpr CertificateStep::Kind kWithMethod[] = {
-      CertificateStep::START_EVALUATION, CertificateStep::ISSUE,
-      CertificateStep::REJECT,           CertificateStep::SUSPEND,
-      CertificateStep::REINSTATE,        CertificateStep::EXTEND_SUSPENSION,
-      CertificateStep::WITHDRAW,         CertificateStep::REDUCE_SCOPE};
-  std::vector<CertificateStep::Kind> allowed;
-  for (CertificateStep::Kind kind : kWithMethod) {
-    if (Next(recorded, state, kind).has_value()) allowed.push_back(kind);
+std::string StepName(CertificateStep::Kind kind) {
+  for (const auto& [step, method] : kMethods) {
+    if (step == kind) return method;
   }
-  allowed.push_back(CertificateStep::CORRECT);
+  return CertificateStep::Kind_Name(kind);
+}
+
+std::vector<std::string> AllowedSteps(bool recorded, Certificate::State state) {
+  std::vector<std::string> allowed;
+  for (const auto& [step, method] : kMethods) {
+    if (step == CertificateStep::CORRECT ||
+        Next(recorded, state, step).has_value()) {
+      allowed.emplace_back(method);
+    }
+  }
   return allowed;
 }
 
@@ -190,15 +206,6 @@ std::string StateName(Certificate::State state) {
   return state == Certificate::STATE_UNSPECIFIED
              ? "NONE"
              : Certificate::State_Name(state);
-}
-
-std::vector<std::string> AllowedStepNames(bool recorded,
-                                          Certificate::State state) {
-  std::vector<std::string> names;
-  for (CertificateStep::Kind kind : AllowedSteps(recorded, state)) {
-    names.push_back(CertificateStep::Kind_Name(kind));
-  }
-  return names;
 }
 
 DayRange LastValidDays(const CertificateStep& issue) {

@@ -100,14 +100,16 @@ std::optional<v1::Certificate::State> Next(bool recorded,
                                            v1::Certificate::State state,
                                            v1::CertificateStep::Kind kind);
 
-// Steps with a method of their own that a state allows, in the order of the
-// enum; CORRECT always.
-std::vector<v1::CertificateStep::Kind> AllowedSteps(
-    bool recorded, v1::Certificate::State state);
+// The custom method of a step, as `allowed_steps` names it: `startEvaluation`.
+// Of a step that no method takes: its kind.
+std::string StepName(v1::CertificateStep::Kind kind);
+
+// The custom methods that a state allows, in the order of the enum of steps;
+// `correct` always.
+std::vector<std::string> AllowedSteps(bool recorded,
+                                      v1::Certificate::State state);
 
 // The name of a state as refusals write it.
 std::string StateName(v1::Certificate::State state);
-std::vector<std::string> AllowedStepNames(bool recorded,
-                                          v1::Certificate::State state);
 
 }  // namespace transparency::certification::domain

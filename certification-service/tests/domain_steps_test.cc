@@ -65,7 +65,7 @@ TEST(Steps, AreRefusedWithTheStateAndWhatItAllows) {
   ASSERT_TRUE(status::FindDetail(refused, &info));
   EXPECT_EQ(info.metadata().at("state"), "IN_EVALUATION");
   EXPECT_THAT(std::string(refused.message()),
-              testing::HasSubstr("ISSUE, REJECT"));
+              testing::HasSubstr("issue, reject"));
   EXPECT_EQ(Outcome(registry.Take(Reject, kC, "reason: 'r'")), "OK");
   EXPECT_EQ(registry.State(kC), "REJECTED");
   EXPECT_EQ(Outcome(registry.Take(Issue, kC, "without_expiry: true")),
@@ -496,10 +496,9 @@ TEST(RecordedCertificates, TakeStepsWithoutTheSchemesLimits) {
                       " effective_date { year: 2019 } }"),
       absl::OkStatus());
   EXPECT_EQ(registry.State(kC), "UNDETERMINED");
-  EXPECT_THAT(registry.Get(kC).allowed_steps(),
-              testing::ElementsAre(
-                  CertificateStep::SUSPEND, CertificateStep::WITHDRAW,
-                  CertificateStep::REDUCE_SCOPE, CertificateStep::CORRECT));
+  EXPECT_THAT(
+      registry.Get(kC).allowed_steps(),
+      testing::ElementsAre("suspend", "withdraw", "reduceScope", "correct"));
   EXPECT_EQ(Outcome(registry.Take(
                 Suspend, kC, "reason: 'r' suspended_until " + D("2028-01-01"))),
             "OK");

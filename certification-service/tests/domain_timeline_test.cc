@@ -72,18 +72,18 @@ TEST(Transitions, AreThoseOfTheLifecycleAndNoOthers) {
 
 TEST(AllowedSteps, NameTheMethodsThatAStateAllows) {
   using testing::ElementsAre;
-  EXPECT_THAT(AllowedStepNames(false, Certificate::APPLIED),
-              ElementsAre("START_EVALUATION", "CORRECT"));
-  EXPECT_THAT(AllowedStepNames(false, Certificate::IN_EVALUATION),
-              ElementsAre("ISSUE", "REJECT", "CORRECT"));
-  EXPECT_THAT(AllowedStepNames(false, Certificate::ACTIVE),
-              ElementsAre("SUSPEND", "WITHDRAW", "REDUCE_SCOPE", "CORRECT"));
-  EXPECT_THAT(AllowedStepNames(false, Certificate::SUSPENDED),
-              ElementsAre("REINSTATE", "EXTEND_SUSPENSION", "WITHDRAW",
-                          "REDUCE_SCOPE", "CORRECT"));
+  EXPECT_THAT(AllowedSteps(false, Certificate::APPLIED),
+              ElementsAre("startEvaluation", "correct"));
+  EXPECT_THAT(AllowedSteps(false, Certificate::IN_EVALUATION),
+              ElementsAre("issue", "reject", "correct"));
+  EXPECT_THAT(AllowedSteps(false, Certificate::ACTIVE),
+              ElementsAre("suspend", "withdraw", "reduceScope", "correct"));
+  EXPECT_THAT(AllowedSteps(false, Certificate::SUSPENDED),
+              ElementsAre("reinstate", "extendSuspension", "withdraw",
+                          "reduceScope", "correct"));
   for (auto state : {Certificate::REJECTED, Certificate::WITHDRAWN,
                      Certificate::EXPIRED, Certificate::SUPERSEDED}) {
-    EXPECT_THAT(AllowedStepNames(false, state), ElementsAre("CORRECT"));
+    EXPECT_THAT(AllowedSteps(false, state), ElementsAre("correct"));
   }
 }
 
