@@ -1,3 +1,4 @@
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -6,10 +7,12 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/resource/request_check.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/embedded_descriptors.h"
+#include "common/rpc/headers.h"
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "gateway/aggregate/overview.h"
@@ -34,6 +37,11 @@ ABSL_FLAG(std::string, standards, "127.0.0.1:7102",
           "host:port of standards-service; empty: not configured");
 ABSL_FLAG(std::string, centre, "127.0.0.1:7103",
           "host:port of centre-service; empty: not configured");
+ABSL_FLAG(
+    std::string, gateway_token_file, "",
+    "file with this gateway's own bearer token, of a caller with the role "
+    "gateway: by it the services believe which client a call comes from; "
+    "empty: all its clients share what one caller may have");
 ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "origins whose scripts may call over HTTP, such as "
           "https://example.org; * for all");
@@ -83,6 +91,18 @@ ServiceList Served(const ServiceList& known, const Owners& owners) {
   return served;
 }
 
+absl::StatusOr<std::string> GatewayToken() {
+  const std::string path = absl::GetFlag(FLAGS_gateway_token_file);
+  if (path.empty()) return "";
+  std::ifstream file(path);
+  std::string token;
+  if (!(file >> token) || !rpc::IsHeaderValue(token)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--gateway_token_file: there is no token in ", path));
+  }
+  return token;
+}
+
 http::Options HttpOptions(const server::ProcessOptions& process) {
   http::Options options;
   options.listen = absl::GetFlag(FLAGS_http_listen);
@@ -96,7 +116,9 @@ http::Options HttpOptions(const server::ProcessOptions& process) {
 }
 
 absl::Status Serve() {
-  Owners owners;
+  absl::StatusOr<std::string> token = GatewayToken();
+  if (!token.ok()) return token.status();
+  Owners owners(*std::move(token));
   const ServiceList known = KnownServices();
   absl::Status status = AddOwners(known, &owners);
   if (!status.ok()) return status;
@@ -105,6 +127,7 @@ absl::Status Serve() {
   server::ProcessOptions options = server::OptionsFromFlags();
   options.descriptor_set = EmbeddedDescriptorSet();
   options.service.domain = "gateway.transparency";
+  options.service.max_header_bytes /= 2;
   options.service.check_request = [](google::protobuf::Message& request) {
     return resource::CheckRequest(&request);
   };

@@ -9,6 +9,9 @@
 namespace transparency::resource {
 
 inline constexpr char kStaffRole[] = "staff";
+// Of a gateway in front of this process: it is believed which client a call
+// comes from. It opens no method.
+inline constexpr char kGatewayRole[] = "gateway";
 
 // Who asks. An empty subject is the public.
 struct Caller {

@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/rpc/client_address.h"
+#include "common/rpc/headers.h"
 
 namespace transparency::rpc {
 namespace {
@@ -41,20 +43,9 @@ bool IsLowerHex(absl::string_view text) {
   });
 }
 
-// gRPC aborts the process over header fields that HTTP/2 does not allow, and
-// sends the reserved ones itself.
-bool IsUsableKey(absl::string_view key) {
-  return !key.empty() && key[0] != ':' && !absl::StartsWith(key, "grpc-") &&
-         std::all_of(key.begin(), key.end(), [](char c) {
-           return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-                  absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
-                  c == '-' || c == '_' || c == '.';
-         });
-}
-
 void AddField(absl::string_view key, absl::string_view value,
               Metadata* fields) {
-  if (!IsUsableKey(key)) return;
+  if (!IsHeaderKey(key)) return;
   std::string text(value);
   if (!absl::EndsWith(key, "-bin")) {
     std::replace_if(
@@ -103,7 +94,10 @@ Call::Call(Arrival arrival)
         }
         return std::move(arrival);
       }()),
-      started_(absl::Now()) {
+      started_(absl::Now()),
+      share_key_(arrival_.caller->anonymous()
+                     ? ShareOfAddress(arrival_.address)
+                     : absl::StrCat("subject ", arrival_.caller->subject)) {
   const std::string* id = FindHeader(arrival_.headers, "x-request-id");
   request_id_ = id != nullptr && IsUsableRequestId(*id) ? *id : RandomHex(2);
 }

@@ -30,6 +30,12 @@ struct Arrival {
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
   std::shared_ptr<const resource::Caller> caller;  // null: the public
   absl::Time deadline = absl::InfiniteFuture();
+  // The client's IP address; as the gateway saw it, where that passes a call
+  // on.
+  std::string address;
+  // A gateway passed the call on and was believed.
+  bool from_gateway = false;
+  // Those that UseOfHeader knows.
   Metadata headers;
 };
 
@@ -49,6 +55,11 @@ class Call {
     return arrival_.descriptor;
   }
   const resource::Caller& caller() const { return *arrival_.caller; }
+  const std::string& address() const { return arrival_.address; }
+  bool from_gateway() const { return arrival_.from_gateway; }
+  // Whose share of the process this call takes from: the caller's subject, else
+  // the client's address (ShareOfAddress).
+  const std::string& share_key() const { return share_key_; }
 
   absl::Time started() const { return started_; }
   // The client's deadline or the process's own cap, whichever is earlier;
@@ -87,6 +98,7 @@ class Call {
  private:
   const Arrival arrival_;
   const absl::Time started_;
+  const std::string share_key_;
   std::string request_id_;
   std::atomic<bool> gone_{false};
 

@@ -36,6 +36,12 @@ struct ServiceOptions {
   absl::Duration max_stream_time = absl::Hours(1);
   // Of one serialized request message.
   size_t max_request_bytes = 1 << 20;
+  // Of a call's headers together, each with 32 bytes more than its name and
+  // value (RFC 9113, section 6.5.2). The gateway takes half of what owners do,
+  // for it adds some of its own.
+  size_t max_header_bytes = 16 << 10;
+  // Lines a second in the log about failed calls of callers without a name.
+  double anonymous_log_rate = 20;
   // The read pool, for rows with Place::kPool.
   int pool_threads = 2;
   size_t pool_queue = 512;

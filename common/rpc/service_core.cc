@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/rpc/client_address.h"
+#include "common/rpc/headers.h"
 #include "common/rpc/log.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/stream_call.h"
@@ -72,6 +74,7 @@ GenericService::Core::Core(const MethodTable* table, ServiceOptions options,
     : table_(table),
       options_(std::move(options)),
       metrics_(registry),
+      anonymous_log_(options_.anonymous_log_rate),
       pool_(options_.pool_threads, options_.pool_queue, registry) {
   for (const Row* row : table->rows()) {
     Served& served = served_[row->path];
@@ -122,11 +125,8 @@ absl::Status GenericService::Core::Admit(
     Arrival* arrival) {
   arrival->method = context.method();
   arrival->descriptor = served.descriptor;
-  const auto& fields = context.client_metadata();
-  arrival->headers.reserve(fields.size());
-  for (const auto& [key, value] : fields) {
-    arrival->headers.emplace_back(View(key), View(value));
-  }
+  arrival->address = HostOfPeer(context.peer());
+  const absl::Status headers = TakeHeaders(context, arrival);
   const bool unary = served.row == nullptr
                          ? served.descriptor != nullptr && !served.streaming()
                          : !served.row->stream && !served.row->server_stream;
@@ -134,12 +134,15 @@ absl::Status GenericService::Core::Admit(
   arrival->deadline = std::min(
       absl::FromChrono(context.deadline()),
       now + (unary ? options_.max_call_time : options_.max_stream_time));
+  const absl::Status caller = ResolveCaller(arrival);
 
   const Row* row = served.row;
   if (draining() && !(row != nullptr && row->built_in && unary)) {
     return DrainingStatus();
   }
-  if (row == nullptr && !table_->pass_through()) {
+  if (!headers.ok()) return headers;
+  if (row == nullptr &&
+      (!table_->pass_through() || !IsMethodPath(arrival->method))) {
     return status::Refuse(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
                           "there is no such method here");
   }
@@ -148,12 +151,65 @@ absl::Status GenericService::Core::Admit(
                           "DEADLINE_PASSED",
                           "the deadline had passed when the call came");
   }
+  // Who passes a call through leaves it to the owner to refuse its caller.
   if (row == nullptr || row->built_in) return absl::OkStatus();
-  return ResolveCaller(row->access, arrival);
+  if (!caller.ok()) return caller;
+  return CheckAccess(row->access, arrival->caller == nullptr
+                                      ? resource::Caller()
+                                      : *arrival->caller);
 }
 
-absl::Status GenericService::Core::ResolveCaller(type::v1::Access access,
-                                                 Arrival* arrival) {
+absl::Status GenericService::Core::TakeHeaders(
+    const grpc::GenericCallbackServerContext& context, Arrival* arrival) const {
+  constexpr size_t kFieldOverhead = 32;
+  const auto& fields = context.client_metadata();
+  arrival->headers.reserve(fields.size());
+  Metadata told;
+  size_t bytes = 0;
+  absl::Status status;
+  for (const auto& [name, text] : fields) {
+    const absl::string_view key = View(name), value = View(text);
+    bytes += key.size() + value.size() + kFieldOverhead;
+    const HeaderUse use = UseOfHeader(key);
+    if (use == HeaderUse::kNone) continue;
+    if (!IsHeaderValue(value)) {
+      status.Update(status::InvalidField(
+          key, "the header has a byte that is not printable ASCII"));
+      continue;
+    }
+    (use == HeaderUse::kGateway ? told : arrival->headers)
+        .emplace_back(key, value);
+  }
+  if (bytes > options_.max_header_bytes) {
+    status = status::Refuse(
+        absl::StatusCode::kInvalidArgument, "LIMIT_EXCEEDED",
+        absl::StrCat("the call's headers have ", bytes, " bytes, more than ",
+                     options_.max_header_bytes),
+        {{"limit_bytes", absl::StrCat(options_.max_header_bytes)}});
+  }
+  if (!told.empty()) BelieveGateway(told, arrival);
+  return status;
+}
+
+void GenericService::Core::BelieveGateway(const Metadata& told,
+                                          Arrival* arrival) const {
+  bool believed = false;
+  for (const auto& [key, value] : told) {
+    if (key != kGatewayTokenHeader || options_.callers == nullptr) continue;
+    const auto gateway = options_.callers->Find(value);
+    believed = gateway != nullptr && gateway->HasRole(resource::kGatewayRole);
+  }
+  if (!believed) return;
+  arrival->from_gateway = true;
+  for (const auto& [key, value] : told) {
+    if (key == kSeenRevisionHeader) arrival->headers.emplace_back(key, value);
+    if (key == kClientAddressHeader && IsIpAddress(value)) {
+      arrival->address = value;
+    }
+  }
+}
+
+absl::Status GenericService::Core::ResolveCaller(Arrival* arrival) const {
   const std::string* authorization = nullptr;
   for (const auto& [key, value] : arrival->headers) {
     if (key != "authorization") continue;
@@ -163,7 +219,7 @@ absl::Status GenericService::Core::ResolveCaller(type::v1::Access access,
     }
     authorization = &value;
   }
-  if (authorization == nullptr) return CheckAccess(access, resource::Caller());
+  if (authorization == nullptr) return absl::OkStatus();
   auto token = BearerToken(*authorization);
   if (!token.ok()) return token.status();
   if (options_.callers != nullptr) {
@@ -173,7 +229,7 @@ absl::Status GenericService::Core::ResolveCaller(type::v1::Access access,
     return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
                           "the bearer token is not known here");
   }
-  return CheckAccess(access, *arrival->caller);
+  return absl::OkStatus();
 }
 
 absl::Status GenericService::Core::Close(const Served& served, const Call& call,
@@ -199,13 +255,23 @@ void GenericService::Core::Log(const Served& served, const Call& call, int code,
                                absl::Duration duration,
                                const absl::Status& original) {
   constexpr size_t kMaxMethod = 200;
+  // Whoever has no name cannot fill the disk; what failed here is told always.
+  int64_t left_out = 0;
+  if (call.caller().anonymous() && LevelOf(code) != spdlog::level::err &&
+      code != 0 && !anonymous_log_.Allow(absl::Now(), &left_out)) {
+    return;
+  }
   LogLine line(LevelOf(code), "call");
   line.Text("method", absl::string_view(call.method()).substr(0, kMaxMethod))
       .Text("code", CodeName(code))
       .Number("ms", absl::ToDoubleMilliseconds(duration))
       .Text("request_id", call.request_id())
       .Text("trace_id", absl::string_view(call.traceparent()).substr(3, 32));
+  line.Text("address", call.address());
   if (!call.caller().anonymous()) line.Text("caller", call.caller().subject);
+  if (left_out > 0) {
+    line.Number("left_out_before", static_cast<double>(left_out));
+  }
   const std::string reason = status::Reason(original);
   if (!reason.empty()) line.Text("reason", reason);
   // Messages of ordinary refusals may repeat what the caller sent.

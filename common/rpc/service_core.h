@@ -14,6 +14,7 @@
 #include "common/rpc/call.h"
 #include "common/rpc/call_metrics.h"
 #include "common/rpc/generic_service.h"
+#include "common/rpc/log_sampler.h"
 #include "common/rpc/method_table.h"
 #include "common/rpc/read_pool.h"
 
@@ -78,13 +79,17 @@ class GenericService::Core {
 
  private:
   const Served* FindPassedThrough(const std::string& path);
-  absl::Status ResolveCaller(type::v1::Access access, Arrival* arrival);
+  absl::Status TakeHeaders(const grpc::GenericCallbackServerContext& context,
+                           Arrival* arrival) const;
+  void BelieveGateway(const Metadata& told, Arrival* arrival) const;
+  absl::Status ResolveCaller(Arrival* arrival) const;
   void Log(const Served& served, const Call& call, int code,
            absl::Duration duration, const absl::Status& original);
 
   const MethodTable* const table_;
   const ServiceOptions options_;
   CallMetrics metrics_;
+  LogSampler anonymous_log_;
   ReadPool pool_;
   absl::flat_hash_map<std::string, Served> served_;  // immutable
   Served unknown_;

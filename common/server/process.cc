@@ -9,6 +9,7 @@
 #include "common/rpc/caller_directory.h"
 #include "common/rpc/log.h"
 #include "common/rpc/reflection.h"
+#include "common/rpc/server_arguments.h"
 #include "common/server/admin_listener.h"
 #include "common/server/connections.h"
 #include "common/server/signals.h"
@@ -18,30 +19,13 @@
 namespace transparency::server {
 namespace {
 
-// Clients may ping every 10 s, also between calls; rpc::OpenChannel does every
-// 20 s, and only while calls run.
 // What clients get to end their connections in once ours are ended.
 constexpr absl::Duration kClosing = absl::Seconds(1);
-constexpr int kKeepaliveMs = 60'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
-constexpr int kLeastPingIntervalMs = 10'000;
-constexpr int kMaxMetadataBytes = 16 << 10;
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(
     const ProcessOptions& options, rpc::GenericService* service, int* port) {
   grpc::ServerBuilder builder;
-  // Two processes on one port would share its calls unseen.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                             kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-      kLeastPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
-  builder.SetMaxSendMessageSize(options.max_message_bytes);
+  rpc::SetServerArguments(options.max_message_bytes, &builder);
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
                            port);
   builder.RegisterCallbackGenericService(service);

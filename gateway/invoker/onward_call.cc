@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/rpc/headers.h"
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
 #include "google/protobuf/descriptor.pb.h"
@@ -53,6 +54,25 @@ bool MayChange(absl::string_view path) {
              google::protobuf::MethodOptions::IDEMPOTENCY_UNKNOWN;
 }
 
+// Whether gRPC itself ends calls with this code: when a connection or a limit
+// fails, or another server than an owner answers. The others are an owner's.
+bool MayBeGrpcs(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::CANCELLED:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+    case grpc::StatusCode::UNIMPLEMENTED:
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::Status OutcomeUnknown(absl::string_view owner) {
   return status::Refuse(
       absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
@@ -67,15 +87,17 @@ rpc::Metadata HeadersOf(const rpc::Call& call) {
   rpc::Metadata headers = call.headers();
   Set("x-request-id", call.request_id(), &headers);
   Set("traceparent", call.traceparent(), &headers);
+  Set(rpc::kClientAddressHeader, call.address(), &headers);
   return headers;
 }
 
 OnwardCall::OnwardCall(Owner* owner, absl::string_view method,
                        const rpc::Metadata& headers, absl::Time deadline)
-    : owner_(owner), method_(method), told_revision_(owner->seen.Get()) {
-  for (const auto& [key, value] : OnwardHeaders(headers, told_revision_)) {
+    : owner_(owner), method_(method) {
+  for (const auto& [key, value] : OnwardHeaders(headers, *owner)) {
     context_.AddMetadata(key, value);
     if (key == "x-request-id") request_id_ = value;
+    if (key == rpc::kSeenRevisionHeader) told_revision_ = value;
   }
   context_.set_deadline(absl::ToChronoTime(deadline));
 }
@@ -103,22 +125,26 @@ bool OnwardCall::Left() const {
 }
 
 grpc::Status OnwardCall::Final(const grpc::Status& status) const {
-  const bool unavailable = status.error_code() == grpc::StatusCode::UNAVAILABLE;
-  const bool late = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-  if (!status.error_details().empty() || (!unavailable && !late)) {
+  if (!status.error_details().empty() || !MayBeGrpcs(status.error_code())) {
     return status;
   }
   const auto own = [this](const absl::Status& refusal) {
     return rpc::ToGrpc(rpc::Presentable(refusal, kDomain, request_id_));
   };
   if (Left() && MayChange(method_)) return own(OutcomeUnknown(owner_->name));
-  if (unavailable) {
-    return own(Unreachable(absl::StrCat(owner_->name, "-service")));
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return own(status::Refuse(
+          absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+          "The call's time ran out before the service behind the gateway "
+          "answered."));
+    case grpc::StatusCode::CANCELLED:
+      return own(status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
+                                "The call was cancelled before the service "
+                                "behind the gateway answered."));
+    default:
+      return own(Unreachable(absl::StrCat(owner_->name, "-service")));
   }
-  return own(status::Refuse(
-      absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-      "The call's time ran out before the service behind the gateway "
-      "answered."));
 }
 
 }  // namespace transparency::gateway

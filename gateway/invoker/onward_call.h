@@ -34,8 +34,9 @@ class OnwardCall {
   rpc::Metadata AnswerHeaders(bool of_stream);
   rpc::Metadata AnswerTrailers() const;
   // The status as the client is to see it: an owner's own goes unchanged; one
-  // that gRPC made here, because no answer came, is said in our words. Owners
-  // always say more than a code and a message, gRPC never does.
+  // that gRPC made, because no answer came or a limit cut the call off, is said
+  // in our words: OUTCOME_UNKNOWN of a change that has left, whatever the code.
+  // Owners always say more than a code and a message, gRPC never does.
   grpc::Status Final(const grpc::Status& status) const;
 
   const std::string& method() const { return method_; }

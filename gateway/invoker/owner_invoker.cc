@@ -92,6 +92,7 @@ OwnerInvoker::OwnerInvoker(const Owners* owners,
     : owners_(owners) {
   self_.name = "gateway";
   self_.channel = std::move(own);
+  self_.gateway_token = owners->gateway_token();
 }
 
 Owner* OwnerInvoker::OwnerOf(absl::string_view method) const {

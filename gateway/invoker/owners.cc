@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/headers.h"
 #include "common/status/status.h"
 #include "gateway/contract/service_config.h"
 
@@ -15,7 +16,6 @@ namespace transparency::gateway {
 namespace {
 
 constexpr char kPackagePrefix[] = "/transparency.";
-constexpr char kSeenRevisionHeader[] = "x-seen-revision";
 
 // After how long a client does well to try an owner again.
 constexpr absl::Duration kRetryDelay = absl::Seconds(1);
@@ -37,13 +37,6 @@ int64_t RevisionOf(absl::string_view token) {
   return absl::SimpleAtoi(token.substr(0, token.find('.')), &revision)
              ? revision
              : -1;
-}
-
-// Belongs to one connection, or is set anew for the next one.
-bool StaysBehind(absl::string_view key) {
-  return absl::StartsWith(key, "grpc-") || absl::StartsWith(key, ":") ||
-         key == "user-agent" || key == "content-type" || key == "te" ||
-         key == "host" || key == "connection" || key == kSeenRevisionHeader;
 }
 
 bool IsPackageOf(absl::string_view path, absl::string_view owner) {
@@ -97,6 +90,7 @@ absl::Status Owners::Add(
   auto owner = std::make_unique<Owner>();
   owner->name = name;
   owner->channel = *std::move(channel);
+  owner->gateway_token = gateway_token_;
   owners_.push_back(std::move(owner));
   return absl::OkStatus();
 }
@@ -113,15 +107,22 @@ Owner* Owners::ByName(absl::string_view name) const {
   return nullptr;
 }
 
-rpc::Metadata OnwardHeaders(const rpc::Metadata& headers,
-                            absl::string_view seen_revision) {
+rpc::Metadata OnwardHeaders(const rpc::Metadata& headers, const Owner& owner) {
   rpc::Metadata onward;
-  onward.reserve(headers.size() + 1);
-  for (const auto& header : headers) {
-    if (!StaysBehind(header.first)) onward.push_back(header);
+  onward.reserve(headers.size() + 2);
+  const bool believed = !owner.gateway_token.empty();
+  for (const auto& [key, value] : headers) {
+    const rpc::HeaderUse use = rpc::UseOfHeader(key);
+    const bool of_client =
+        use == rpc::HeaderUse::kClient ||
+        (believed && key == absl::string_view(rpc::kClientAddressHeader));
+    if (of_client && rpc::IsHeaderValue(value)) onward.emplace_back(key, value);
   }
-  if (!seen_revision.empty()) {
-    onward.emplace_back(kSeenRevisionHeader, std::string(seen_revision));
+  if (!believed) return onward;
+  onward.emplace_back(rpc::kGatewayTokenHeader, owner.gateway_token);
+  std::string seen = owner.seen.Get();
+  if (!seen.empty()) {
+    onward.emplace_back(rpc::kSeenRevisionHeader, std::move(seen));
   }
   return onward;
 }

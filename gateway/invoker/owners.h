@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -39,6 +40,9 @@ class SeenRevision {
 struct Owner {
   std::string name;  // "certification"
   std::shared_ptr<grpc::Channel> channel;
+  // By which the owner believes what this gateway says of its clients; empty:
+  // it is told nothing of them.
+  std::string gateway_token;
   SeenRevision seen;
 };
 
@@ -46,6 +50,9 @@ struct Owner {
 // start, then immutable but for what has been seen.
 class Owners {
  public:
+  explicit Owners(std::string gateway_token = "")
+      : gateway_token_(std::move(gateway_token)) {}
+
   // An empty address: that owner is not configured. INVALID_ARGUMENT for an
   // address that is none. Methods of `services` that are declared free of side
   // effects are tried again on UNAVAILABLE, within a budget.
@@ -58,15 +65,17 @@ class Owners {
   Owner* OfMethod(absl::string_view method) const;
   Owner* ByName(absl::string_view name) const;
   const std::vector<std::unique_ptr<Owner>>& all() const { return owners_; }
+  const std::string& gateway_token() const { return gateway_token_; }
 
  private:
+  const std::string gateway_token_;
   std::vector<std::unique_ptr<Owner>> owners_;
 };
 
-// Headers of a call as they go on to an owner: the client's own less what
-// belongs to its connection, with the request id, trace and seen revision.
-rpc::Metadata OnwardHeaders(const rpc::Metadata& headers,
-                            absl::string_view seen_revision);
+// Headers of a call as they go on to `owner`: those of the client that owners
+// read, and what the owner is told of the client. What gRPC's client API does
+// not take is left out.
+rpc::Metadata OnwardHeaders(const rpc::Metadata& headers, const Owner& owner);
 
 // UNAVAILABLE that names the owners that cannot be reached.
 absl::Status Unreachable(absl::string_view owners);

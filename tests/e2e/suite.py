@@ -164,6 +164,8 @@ class Suite:
         self.staff = self.add_token("staff-member", "staff")
         self.alice = self.add_token("alice", "-")
         self.bob = self.add_token("bob", "-")
+        self.gateway_token_file = self.directory / "gateway-token"
+        self.gateway_token_file.write_text(self.add_token("gateway", "gateway"))
 
     def add_token(self, subject, roles):
         token = secrets.token_hex(16)
@@ -213,6 +215,7 @@ class Suite:
         command = [str(binaries() / "gateway"), "serve", f"--listen=127.0.0.1:{grpc_port}",
                    f"--metrics_listen=127.0.0.1:{metrics_port}", f"--http_listen=127.0.0.1:{http_port}",
                    f"--tokens_file={self.tokens_file}",
+                   f"--gateway_token_file={self.gateway_token_file}",
                    *(f"--{name}={address}" for name, address in addresses.items()), *flags]
         process = Process("gateway", command, self.directory / f"{number}-gateway.log", grpc_port,
                           metrics_port, http_port)

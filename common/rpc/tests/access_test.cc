@@ -19,11 +19,13 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
 
-// Digests of "alpha" (staff) and "beta" (no role).
+// Digests of "alpha" (staff), "beta" (no role) and "gamma" (gateway).
 constexpr char kTokens[] =
     "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8 ann "
     "staff\n"
-    "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753 bob -\n";
+    "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753 bob -\n"
+    "be9d587defa1f0c09ef49eb17e206983a5f8f8289e4281860bd0ee5a19592c67 gate "
+    "gateway\n";
 
 class AccessTest : public testing::Test {
  protected:
@@ -58,6 +60,60 @@ class AccessTest : public testing::Test {
   std::unique_ptr<TrialServer> server_;
   std::unique_ptr<TrialService::Stub> stub_;
 };
+
+// What a handler is told of a call with these headers: address, share, seen.
+class GatewayTrustTest : public AccessTest {
+ protected:
+  std::string Told(const Metadata& headers) {
+    std::string told;
+    server_->echo = [&told](Call& call, const Text& text) {
+      told = absl::StrCat(call.address(), " ", call.share_key(), " ",
+                          call.Header("x-seen-revision").value_or("-"), " ",
+                          call.Header("x-gateway-token").value_or("-"));
+      return text.SerializeAsString();
+    };
+    grpc::ClientContext context;
+    for (const auto& [key, value] : headers) context.AddMetadata(key, value);
+    Text answer;
+    const grpc::Status status = stub_->Echo(&context, MakeText("x"), &answer);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return told;
+  }
+};
+
+TEST_F(GatewayTrustTest, BelievesTheGatewayAlone) {
+  const Metadata said = {{"x-client-address", "2001:db8:1:2:3::9"},
+                         {"x-seen-revision", "7.dddddddd"}};
+  const auto with = [&said](const std::string& key, const std::string& value) {
+    Metadata headers = said;
+    headers.emplace_back(key, value);
+    return headers;
+  };
+  EXPECT_EQ(Told(said), "127.0.0.1 127.0.0.1 - -");
+  EXPECT_EQ(Told(with("x-gateway-token", "gamm")), "127.0.0.1 127.0.0.1 - -");
+  // Known, and no gateway.
+  EXPECT_EQ(Told(with("x-gateway-token", "alpha")), "127.0.0.1 127.0.0.1 - -");
+  EXPECT_EQ(Told(with("authorization", "Bearer gamma")),
+            "127.0.0.1 subject gate - -");
+  EXPECT_EQ(Told(with("x-gateway-token", "gamma")),
+            "2001:db8:1:2:3::9 2001:db8:1:2::/64 7.dddddddd -");
+  EXPECT_EQ(Told({{"x-gateway-token", "gamma"}, {"x-client-address", "here"}}),
+            "127.0.0.1 127.0.0.1 - -");
+}
+
+TEST_F(AccessTest, RefusesHeadersThatAreTooLargeInAllAndOnesOfOtherBytes) {
+  for (const int size : {1'000, 15'000, 16'000, 17'000, 40'000}) {
+    grpc::ClientContext context;
+    context.AddMetadata("x-anything", std::string(size, 'a'));
+    Text answer;
+    const grpc::Status status = stub_->Echo(&context, MakeText("x"), &answer);
+    if (size < 16'000) {
+      EXPECT_TRUE(status.ok()) << size << ": " << status.error_message();
+    } else if (size > 16'384) {
+      EXPECT_EQ(ReasonOf(status), "LIMIT_EXCEEDED") << size;
+    }
+  }
+}
 
 TEST_F(AccessTest, FollowsTokenAndAnnotation) {
   using Code = grpc::StatusCode;

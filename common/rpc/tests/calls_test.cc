@@ -47,7 +47,9 @@ TEST(Unary, AnswersWithHeadersAndRequestId) {
   TrialServer server;
   server.echo = [](Call& call, const Text& text) {
     EXPECT_TRUE(call.caller().anonymous());
-    EXPECT_EQ(call.Header("x-mine"), "1");
+    EXPECT_EQ(call.Header("x-min-revision"), "trial=1.aa");
+    // Nothing here reads it.
+    EXPECT_EQ(call.Header("x-mine"), absl::nullopt);
     EXPECT_EQ(call.Header("x-absent"), absl::nullopt);
     call.AddHeader("x-revision", "trial=1.aa");
     call.AddTrailer("x-end", "z");
@@ -58,6 +60,7 @@ TEST(Unary, AnswersWithHeadersAndRequestId) {
   };
   grpc::ClientContext context;
   context.AddMetadata("x-request-id", "mine-1");
+  context.AddMetadata("x-min-revision", "trial=1.aa");
   context.AddMetadata("x-mine", "1");
   Text answer;
   const grpc::Status status =

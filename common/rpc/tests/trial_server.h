@@ -14,6 +14,7 @@
 #include "common/rpc/health.h"
 #include "common/rpc/method_table.h"
 #include "common/rpc/reflection.h"
+#include "common/rpc/server_arguments.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/tests/trial.grpc.pb.h"
 #include "common/status/status.h"
@@ -190,6 +191,7 @@ inline void TrialServer::AddRows() {
 
 inline void TrialServer::Serve(grpc::CallbackGenericService* generic) {
   grpc::ServerBuilder builder;
+  SetServerArguments(4 << 20, &builder);
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                            &port);
