@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/embedded_descriptors.h"
 #include "common/rpc/headers.h"
+#include "common/server/descriptors.h"
+#include "common/server/port_probe.h"
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "gateway/aggregate/overview.h"
@@ -52,6 +55,8 @@ ABSL_FLAG(int, http_max_streams, 5000,
 namespace transparency::gateway {
 namespace {
 
+// How long the HTTP port may take to answer this process itself.
+constexpr absl::Duration kProbePatience = absl::Seconds(2);
 constexpr char kOurPackages[] = "transparency.";
 constexpr char kGatewayService[] = "transparency.gateway.v1.GatewayService";
 
@@ -111,6 +116,9 @@ http::Options HttpOptions(const server::ProcessOptions& process) {
   options.descriptor_set = EmbeddedDescriptorSet();
   options.documents = http::Docs();
   options.max_streams = absl::GetFlag(FLAGS_http_max_streams);
+  options.max_connections =
+      std::min(options.max_connections,
+               server::MostConnections(server::RaiseDescriptorLimit()));
   options.max_stream_time = process.service.max_stream_time;
   return options;
 }
@@ -140,6 +148,10 @@ absl::Status Serve() {
   if (!own_channel.ok()) return own_channel.status();
   const absl::Duration drain_timeout = options.drain_timeout;
   http::Options http_options = HttpOptions(options);
+  status = server::CheckReach(http_options.listen, options.insecure);
+  if (!status.ok()) return status;
+  const std::string http_host =
+      http_options.listen.substr(0, http_options.listen.rfind(':'));
   server::Process process(std::move(options));
 
   OwnerInvoker invoker(&owners, *std::move(own_channel));
@@ -159,6 +171,9 @@ absl::Status Serve() {
         if (drain.joinable()) drain.join();
         front.Stop();
       });
+  process.AddPort("HTTP", [&front, http_host] {
+    return server::ProbeHttp(http_host, front.port(), kProbePatience);
+  });
   process.OnDrain([&] {
     drain = std::thread([&] { front.Drain(absl::Now() + drain_timeout); });
   });

@@ -65,16 +65,31 @@ absl::StatusOr<Wanted> ReadHeader(absl::string_view header,
 }
 
 void Await(const Wanted& wanted, absl::Duration longest, journal::Store* store,
-           rpc::Call* call, std::function<void(absl::Status)> done) {
-  const int64_t wait = store->Await(
-      wanted.revision, wanted.digest_prefix,
-      std::min(call->deadline(), absl::Now() + longest), std::move(done));
+           rpc::SharedPlace* waits, rpc::Call* call,
+           std::function<void(absl::Status)> done) {
+  if (waits->Take(call->share_key()) != rpc::SharedPlace::Taken::kYes) {
+    return done(status::RetryLater(
+        absl::StatusCode::kResourceExhausted, "OVERLOADED",
+        absl::StrCat("one caller may have ", waits->per_caller(),
+                     " calls that wait for a revision"),
+        absl::Milliseconds(200)));
+  }
+  auto seat = std::make_shared<rpc::Seats>(waits, call->share_key(), 1);
+  const int64_t wait =
+      store->Await(wanted.revision, wanted.digest_prefix,
+                   std::min(call->deadline(), absl::Now() + longest),
+                   [seat = std::move(seat),
+                    done = std::move(done)](const absl::Status& status) {
+                     seat->Release();
+                     done(status);
+                   });
   if (wait == 0) return;
   call->OnAbandoned([store, wait] { store->GiveUp(wait); });
 }
 
 // A hint holds a call back for a while, and never refuses it.
 bool AwaitSeen(const std::shared_ptr<rpc::Call>& call, journal::Store* store,
+               rpc::SharedPlace* waits,
                std::function<void(absl::Status)> resume) {
   absl::optional<std::string> header = call->Header("x-seen-revision");
   Wanted seen;
@@ -82,7 +97,7 @@ bool AwaitSeen(const std::shared_ptr<rpc::Call>& call, journal::Store* store,
       seen.revision <= store->Base()->revision()) {
     return true;
   }
-  Await(seen, kLongestHintWait, store, call.get(),
+  Await(seen, kLongestHintWait, store, waits, call.get(),
         [resume = std::move(resume)](const absl::Status&) {
           resume(absl::OkStatus());
         });
@@ -129,19 +144,21 @@ void TellFreshness(absl::string_view service, journal::Store& store,
 }
 
 bool AwaitMinRevision(absl::string_view service, journal::Store* store,
+                      rpc::SharedPlace* waits,
                       const std::shared_ptr<rpc::Call>& call,
                       std::function<void(absl::Status)> resume) {
   absl::optional<std::string> header = call->Header("x-min-revision");
   if (!header.has_value() || header->empty()) {
-    return AwaitSeen(call, store, std::move(resume));
+    return AwaitSeen(call, store, waits, std::move(resume));
   }
   absl::StatusOr<Wanted> wanted = ReadHeader(*header, service);
   if (!wanted.ok()) {
     resume(wanted.status());
     return false;
   }
-  if (wanted->revision < 0) return AwaitSeen(call, store, std::move(resume));
-  Await(*wanted, kLongestWait, store, call.get(),
+  if (wanted->revision < 0)
+    return AwaitSeen(call, store, waits, std::move(resume));
+  Await(*wanted, kLongestWait, store, waits, call.get(),
         [resume = std::move(resume)](const absl::Status& status) {
           // Given up: the reactor knows why the call is abandoned.
           resume(absl::IsCancelled(status) ? absl::OkStatus() : status);

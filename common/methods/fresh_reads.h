@@ -9,6 +9,7 @@
 #include "common/journal/store.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
+#include "common/rpc/shared_place.h"
 #include "google/protobuf/descriptor.h"
 
 // How clients read what they have written: each answer says of which revision
@@ -29,11 +30,14 @@ void TellRevision(absl::string_view service, absl::string_view token,
 // An rpc::Admission: holds a call back until the store has applied the revision
 // that its x-min-revision names for `service`: 5 s at most, then OUT_OF_RANGE.
 // A header that cannot be read is INVALID_ARGUMENT; where too many calls wait
-// (StoreOptions::waiters) it is RESOURCE_EXHAUSTED. A call whose header does
+// (StoreOptions::waiters), or too many of the same caller in `waits`, it is
+// RESOURCE_EXHAUSTED. A call whose header does
 // not name `service` may carry what the gateway has seen (`x-seen-revision:
 // 1234.9f86d081`): a hint that holds the call back for 1 s at most and never
 // refuses it. One that is abandoned goes on at once, for the reactor to end it.
+// `store` and `waits` outlive the wait.
 bool AwaitMinRevision(absl::string_view service, journal::Store* store,
+                      rpc::SharedPlace* waits,
                       const std::shared_ptr<rpc::Call>& call,
                       std::function<void(absl::Status)> resume);
 

@@ -84,8 +84,16 @@ std::string ContinueTrace(absl::string_view parent) {
                       parent.substr(53, 2));
 }
 
+std::string ShareKeyOf(const Arrival& arrival) {
+  if (arrival.caller == nullptr || arrival.caller->anonymous()) {
+    return ShareOfAddress(arrival.address);
+  }
+  return absl::StrCat("subject ", arrival.caller->subject);
+}
+
 Call::Call(Arrival arrival)
-    : arrival_([&arrival] {
+    : seat_(std::move(arrival.seat)),
+      arrival_([&arrival] {
         if (arrival.caller == nullptr) {
           static const auto* const kPublic =
               new std::shared_ptr<const resource::Caller>(
@@ -95,9 +103,7 @@ Call::Call(Arrival arrival)
         return std::move(arrival);
       }()),
       started_(absl::Now()),
-      share_key_(arrival_.caller->anonymous()
-                     ? ShareOfAddress(arrival_.address)
-                     : absl::StrCat("subject ", arrival_.caller->subject)) {
+      share_key_(ShareKeyOf(arrival_)) {
   const std::string* id = FindHeader(arrival_.headers, "x-request-id");
   request_id_ = id != nullptr && IsUsableRequestId(*id) ? *id : RandomHex(2);
 }

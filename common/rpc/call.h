@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "common/resource/caller.h"
+#include "common/rpc/shared_place.h"
 #include "google/protobuf/descriptor.h"
 
 namespace transparency::rpc {
@@ -37,7 +38,13 @@ struct Arrival {
   bool from_gateway = false;
   // Those that UseOfHeader knows.
   Metadata headers;
+  // What the call holds of the process until it is over.
+  Seats seat;
 };
+
+// Whose share a call takes from: its caller's subject, else the client's
+// address (ShareOfAddress).
+std::string ShareKeyOf(const Arrival& arrival);
 
 // One call from its first byte to its status, shared by the reactor and the
 // handler; it outlives both. Thread-safe.
@@ -57,8 +64,7 @@ class Call {
   const resource::Caller& caller() const { return *arrival_.caller; }
   const std::string& address() const { return arrival_.address; }
   bool from_gateway() const { return arrival_.from_gateway; }
-  // Whose share of the process this call takes from: the caller's subject, else
-  // the client's address (ShareOfAddress).
+  // ShareKeyOf what arrived.
   const std::string& share_key() const { return share_key_; }
 
   absl::Time started() const { return started_; }
@@ -92,10 +98,14 @@ class Call {
   // For the reactor, and tests in its place.
   void Abandon();
   void Answered();
+  // Gives back what the call held of its server (Arrival::seat), which it may
+  // outlive.
+  void GiveBack() { seat_.Release(); }
   Metadata TakeHeaders();
   Metadata TakeTrailers();
 
  private:
+  Seats seat_;
   const Arrival arrival_;
   const absl::Time started_;
   const std::string share_key_;

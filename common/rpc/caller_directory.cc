@@ -113,6 +113,12 @@ std::shared_ptr<const resource::Caller> CallerDirectory::Find(
   return found == table->end() ? nullptr : found->second;
 }
 
+int64_t CallerDirectory::Generation() {
+  ReloadIfChanged();
+  absl::MutexLock lock(&mutex_);
+  return generation_;
+}
+
 void CallerDirectory::ReloadIfChanged() {
   const absl::Time now = now_();
   Version known;
@@ -134,6 +140,7 @@ void CallerDirectory::ReloadIfChanged() {
   spdlog::info("tokens reloaded from {}: {} callers", path_, table->size());
   absl::MutexLock lock(&mutex_);
   version_ = *version;
+  ++generation_;
   table_ = std::make_shared<const Table>(*std::move(table));
 }
 

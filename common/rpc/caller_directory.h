@@ -31,6 +31,9 @@ class CallerDirectory {
   // last good one in force and is logged.
   std::shared_ptr<const resource::Caller> Find(absl::string_view token);
 
+  // Looks as Find does; how often the file has been read since it was opened.
+  int64_t Generation();
+
  private:
   // By the raw 32 bytes of the digest.
   using Table =
@@ -56,6 +59,7 @@ class CallerDirectory {
   absl::Mutex mutex_;
   std::shared_ptr<const Table> table_ ABSL_GUARDED_BY(mutex_);
   Version version_ ABSL_GUARDED_BY(mutex_);
+  int64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time next_look_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 

@@ -22,6 +22,7 @@ grpc::ServerGenericBidiReactor* GenericService::CreateReactor(
   const absl::Status admitted = core_->Admit(*served, *context, &arrival);
   if (!admitted.ok()) {
     core_->Leave();
+    core_->HoldRefusal(context->peer(), &arrival);
     return StartRefused(core_.get(), served, context, std::move(arrival),
                         admitted);
   }

@@ -40,6 +40,19 @@ struct ServiceOptions {
   // value (RFC 9113, section 6.5.2). The gateway takes half of what owners do,
   // for it adds some of its own.
   size_t max_header_bytes = 16 << 10;
+  // Unary calls and streams under way, and bytes of answers that clients have
+  // yet to take; more are refused with OVERLOADED. One caller, a subject or
+  // else an address, gets a quarter of each.
+  size_t max_calls = 4096;
+  size_t max_streams = 10'000;
+  size_t max_untaken_bytes = 256 << 20;
+  // How long a client may leave the end of its call untaken.
+  absl::Duration max_taking_time = absl::Seconds(5);
+  // Told the connection (grpc::ServerContextBase::peer) of a client that has
+  // taken back a call before it was answered, and of one that leaves more
+  // refusals untaken than it may. Empty: nobody is told.
+  std::function<void(const std::string& peer)> on_reset;
+  std::function<void(const std::string& peer)> on_untaken;
   // Lines a second in the log about failed calls of callers without a name.
   double anonymous_log_rate = 20;
   // The read pool, for rows with Place::kPool.

@@ -15,6 +15,7 @@
 #include "common/rpc/stream_call.h"
 #include "common/rpc/text_bytes.h"
 #include "common/status/status.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace transparency::rpc {
 namespace {
@@ -75,6 +76,10 @@ GenericService::Core::Core(const MethodTable* table, ServiceOptions options,
       options_(std::move(options)),
       metrics_(registry),
       anonymous_log_(options_.anonymous_log_rate),
+      calls_place_(options_.max_calls),
+      streams_place_(options_.max_streams),
+      refusals_place_(options_.max_calls),
+      bytes_place_(options_.max_untaken_bytes),
       pool_(options_.pool_threads, options_.pool_queue, registry) {
   for (const Row* row : table->rows()) {
     Served& served = served_[row->path];
@@ -83,6 +88,18 @@ GenericService::Core::Core(const MethodTable* table, ServiceOptions options,
     served.metrics = metrics_.ForMethod(MethodLabel(row->path));
   }
   unknown_.metrics = metrics_.ForMethod("other");
+  if (options_.callers != nullptr) {
+    callers_seen_ = options_.callers->Generation();
+  }
+  order_ = std::thread([this] { KeepOrder(); });
+}
+
+GenericService::Core::~Core() {
+  {
+    absl::MutexLock lock(&order_mutex_);
+    stopping_ = true;
+  }
+  order_.join();
 }
 
 const Served* GenericService::Core::Find(const std::string& path) {
@@ -151,12 +168,126 @@ absl::Status GenericService::Core::Admit(
                           "DEADLINE_PASSED",
                           "the deadline had passed when the call came");
   }
+  // Whether the process lives is told however much it has to do.
+  if (row != nullptr && row->built_in && unary) return absl::OkStatus();
   // Who passes a call through leaves it to the owner to refuse its caller.
-  if (row == nullptr || row->built_in) return absl::OkStatus();
-  if (!caller.ok()) return caller;
-  return CheckAccess(row->access, arrival->caller == nullptr
-                                      ? resource::Caller()
-                                      : *arrival->caller);
+  if (row != nullptr && !row->built_in) {
+    const absl::Status access =
+        caller.ok() ? CheckAccess(row->access, arrival->caller == nullptr
+                                                   ? resource::Caller()
+                                                   : *arrival->caller)
+                    : caller;
+    if (!access.ok()) return access;
+  }
+  return TakeSeat(unary, arrival);
+}
+
+absl::Status GenericService::Core::TakeSeat(bool unary, Arrival* arrival) {
+  SharedPlace& place = unary ? calls_place_ : streams_place_;
+  const std::string share = ShareKeyOf(*arrival);
+  const SharedPlace::Taken taken = place.Take(share);
+  if (taken != SharedPlace::Taken::kYes) {
+    return OverShare(taken, place, unary ? "calls" : "streams");
+  }
+  arrival->seat = Seats(&place, share, 1);
+  return absl::OkStatus();
+}
+
+void GenericService::Core::HoldRefusal(const std::string& peer,
+                                       Arrival* arrival) {
+  const std::string share = ShareKeyOf(*arrival);
+  if (refusals_place_.Take(share) == SharedPlace::Taken::kYes) {
+    arrival->seat = Seats(&refusals_place_, share, 1);
+  } else if (!arrival->from_gateway && options_.on_untaken) {
+    options_.on_untaken(peer);
+  }
+}
+
+bool GenericService::Core::HoldBytes(const Call& call, size_t bytes,
+                                     Seats* seats) {
+  // Smaller ones are bounded by how many calls there are.
+  constexpr size_t kSmall = 16 << 10;
+  if (bytes <= kSmall) return true;
+  if (bytes_place_.Take(call.share_key(), bytes) != SharedPlace::Taken::kYes) {
+    return false;
+  }
+  *seats = Seats(&bytes_place_, call.share_key(), bytes);
+  return true;
+}
+
+absl::Status GenericService::Core::TooMuchUntaken() const {
+  return OverShare(SharedPlace::Taken::kOverShare, bytes_place_,
+                   "bytes of answers that are yet to be taken");
+}
+
+void GenericService::Core::OnReset(
+    const grpc::GenericCallbackServerContext& context, const Call& call) {
+  if (call.from_gateway() || !options_.on_reset ||
+      absl::Now() >= call.deadline()) {
+    return;
+  }
+  options_.on_reset(context.peer());
+}
+
+void GenericService::Core::EndSoon(std::shared_ptr<StreamCall> stream,
+                                   const absl::Status& status) {
+  absl::MutexLock lock(&order_mutex_);
+  to_end_.emplace_back(std::move(stream), status);
+}
+
+void GenericService::Core::KeepOrder() {
+  constexpr absl::Duration kLookEvery = absl::Milliseconds(500);
+  while (true) {
+    {
+      absl::MutexLock lock(&order_mutex_);
+      if (order_mutex_.AwaitWithTimeout(absl::Condition(&stopping_),
+                                        kLookEvery)) {
+        return;
+      }
+    }
+    untaken_.GiveUpBefore(absl::Now() - options_.max_taking_time);
+    EndMarked();
+    RecheckStreams();
+  }
+}
+
+void GenericService::Core::EndMarked() {
+  std::vector<std::pair<std::shared_ptr<StreamCall>, absl::Status>> to_end;
+  {
+    absl::MutexLock lock(&order_mutex_);
+    to_end.swap(to_end_);
+  }
+  for (const auto& [stream, status] : to_end) stream->EndWith(status);
+}
+
+void GenericService::Core::RecheckStreams() {
+  if (options_.callers == nullptr) return;
+  const int64_t generation = options_.callers->Generation();
+  if (generation == callers_seen_) return;
+  callers_seen_ = generation;
+  std::vector<std::shared_ptr<StreamCall>> streams;
+  {
+    absl::MutexLock lock(&streams_mutex_);
+    for (StreamCall* stream : streams_) streams.push_back(stream->Share());
+  }
+  for (const auto& stream : streams) {
+    const absl::Status status = RecheckCaller(*stream);
+    if (!status.ok()) stream->EndWith(status);
+  }
+}
+
+absl::Status GenericService::Core::RecheckCaller(const Call& call) const {
+  if (call.caller().anonymous()) return absl::OkStatus();
+  Arrival again;
+  again.headers = call.headers();
+  const absl::Status resolved = ResolveCaller(&again);
+  if (resolved.ok() && again.caller != nullptr &&
+      again.caller->subject == call.caller().subject &&
+      again.caller->roles == call.caller().roles) {
+    return absl::OkStatus();
+  }
+  return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                        "the bearer token was revoked, or its roles changed");
 }
 
 absl::Status GenericService::Core::TakeHeaders(
@@ -330,7 +461,7 @@ void GenericService::Core::StartDraining() {
     draining_.store(true);
     for (StreamCall* stream : streams_) streams.push_back(stream->Share());
   }
-  for (const auto& stream : streams) stream->EndForDrain();
+  for (const auto& stream : streams) stream->EndWith(DrainingStatus());
 }
 
 bool GenericService::Core::Register(StreamCall* stream) {
@@ -343,6 +474,25 @@ bool GenericService::Core::Register(StreamCall* stream) {
 void GenericService::Core::Unregister(StreamCall* stream) {
   absl::MutexLock lock(&streams_mutex_);
   streams_.erase(stream);
+}
+
+absl::Status OverShare(SharedPlace::Taken taken, const SharedPlace& place,
+                       absl::string_view what) {
+  const bool full = taken == SharedPlace::Taken::kFull;
+  absl::Status status = status::RetryLater(
+      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+      full ? absl::StrCat("the process has as many ", what, " as it may, ",
+                          place.seats())
+           : absl::StrCat("one caller may have ", place.per_caller(), " ", what,
+                          " at a time"),
+      absl::Milliseconds(200));
+  google::rpc::QuotaFailure quota;
+  auto* violation = quota.add_violations();
+  violation->set_subject(full ? "process" : "caller");
+  violation->set_description(absl::StrCat(
+      what, " at a time: ", full ? place.seats() : place.per_caller()));
+  status::AddDetail(&status, quota);
+  return status;
 }
 
 absl::Status AbandonedStatus(const Call& call) {

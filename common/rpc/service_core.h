@@ -4,6 +4,9 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -17,6 +20,8 @@
 #include "common/rpc/log_sampler.h"
 #include "common/rpc/method_table.h"
 #include "common/rpc/read_pool.h"
+#include "common/rpc/shared_place.h"
+#include "common/rpc/untaken.h"
 
 // Within common/rpc only: what the reactors of all calls share.
 namespace transparency::rpc {
@@ -43,6 +48,24 @@ class GenericService::Core {
   const ServiceOptions& options() const { return options_; }
   const MethodTable& table() const { return *table_; }
   ReadPool& pool() { return pool_; }
+
+  // Ends what clients leave untaken and what callers may no longer have.
+  ~Core();
+  Untaken& untaken() { return untaken_; }
+  // Takes seats for the bytes of one message to this call's client. False when
+  // the client leaves as many untaken as it may.
+  bool HoldBytes(const Call& call, size_t bytes, Seats* seats);
+  absl::Status TooMuchUntaken() const;
+  // Counts a call that is refused before anything is read. The connection of a
+  // client that leaves more of them untaken than it may is closed.
+  void HoldRefusal(const std::string& peer, Arrival* arrival);
+  // The client took this call back.
+  void OnReset(const grpc::GenericCallbackServerContext& context,
+               const Call& call);
+  // Ends a stream with `status`, soon and on another thread.
+  void EndSoon(std::shared_ptr<StreamCall> stream, const absl::Status& status);
+  // OK while the stream's token means what it meant when it came.
+  absl::Status RecheckCaller(const Call& call) const;
 
   // Around each call that is let in.
   void Enter();
@@ -83,6 +106,10 @@ class GenericService::Core {
                            Arrival* arrival) const;
   void BelieveGateway(const Metadata& told, Arrival* arrival) const;
   absl::Status ResolveCaller(Arrival* arrival) const;
+  absl::Status TakeSeat(bool unary, Arrival* arrival);
+  void KeepOrder();
+  void EndMarked();
+  void RecheckStreams();
   void Log(const Served& served, const Call& call, int code,
            absl::Duration duration, const absl::Status& original);
 
@@ -90,6 +117,11 @@ class GenericService::Core {
   const ServiceOptions options_;
   CallMetrics metrics_;
   LogSampler anonymous_log_;
+  SharedPlace calls_place_;
+  SharedPlace streams_place_;
+  SharedPlace refusals_place_;
+  SharedPlace bytes_place_;
+  Untaken untaken_;
   ReadPool pool_;
   absl::flat_hash_map<std::string, Served> served_;  // immutable
   Served unknown_;
@@ -104,8 +136,18 @@ class GenericService::Core {
       ABSL_GUARDED_BY(passed_mutex_);
   absl::Mutex streams_mutex_;
   absl::flat_hash_set<StreamCall*> streams_ ABSL_GUARDED_BY(streams_mutex_);
+
+  absl::Mutex order_mutex_;
+  bool stopping_ ABSL_GUARDED_BY(order_mutex_) = false;
+  std::vector<std::pair<std::shared_ptr<StreamCall>, absl::Status>> to_end_
+      ABSL_GUARDED_BY(order_mutex_);
+  int64_t callers_seen_ = 0;  // of the thread alone
+  std::thread order_;
 };
 
+// RESOURCE_EXHAUSTED of a caller, or of all, who have what they may.
+absl::Status OverShare(SharedPlace::Taken taken, const SharedPlace& place,
+                       absl::string_view what);
 // The status of a call whose client has gone or whose time is over.
 absl::Status AbandonedStatus(const Call& call);
 absl::Status DrainingStatus();

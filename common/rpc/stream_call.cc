@@ -6,13 +6,6 @@
 #include "common/rpc/status_mapping.h"
 
 namespace transparency::rpc {
-namespace {
-
-// How long a stream that has ended waits for its client to take the message
-// before the status.
-constexpr absl::Duration kMaxLastWriteTime = absl::Seconds(5);
-
-}  // namespace
 
 StreamCall::StreamCall(GenericService::Core* core, const Served* served,
                        grpc::GenericCallbackServerContext* context,
@@ -53,6 +46,9 @@ void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
   absl::MutexLock lock(&mutex_);
   if (finished_ || writing_) return;
   writing_ = true;
+  if (!core_->HoldBytes(*this, message.Length(), &held_)) {
+    return core_->EndSoon(shared_from_this(), core_->TooMuchUntaken());
+  }
   outgoing_.Swap(&message);
   AddHeaders();
   grpc::WriteOptions options;
@@ -87,11 +83,11 @@ void StreamCall::End(const absl::Status& status, bool give_up_writes) {
   Answered();
   AddHeaders();
   SendableTrailers(this, context_);
+  core_->untaken().Add(this);
   const absl::Status presented = core_->Close(*served_, *this, status);
   if (!writing_) return SendStatus(ToGrpc(presented));
   status_ = std::make_unique<grpc::Status>(ToGrpc(presented));
-  if (give_up_writes) return context_->TryCancel();
-  WatchLastWrite();
+  if (give_up_writes) context_->TryCancel();
 }
 
 void StreamCall::FinishRaw(grpc::Status status) {
@@ -101,10 +97,10 @@ void StreamCall::FinishRaw(grpc::Status status) {
   Answered();
   AddHeaders();
   SendableTrailers(this, context_);
+  core_->untaken().Add(this);
   core_->CloseRaw(*served_, *this, status.error_code());
   if (!writing_) return SendStatus(std::move(status));
   status_ = std::make_unique<grpc::Status>(std::move(status));
-  WatchLastWrite();
 }
 
 bool StreamCall::finished() {
@@ -143,6 +139,7 @@ void StreamCall::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
+    held_.Release();
     outgoing_.Clear();
     if (status_ != nullptr) {
       SendStatus(*std::exchange(status_, nullptr));
@@ -153,6 +150,7 @@ void StreamCall::OnWriteDone(bool ok) {
 }
 
 void StreamCall::OnCancel() {
+  if (!finished()) core_->OnReset(*context_, *this);
   Abandon();
   React([](StreamHandler* handler) { handler->OnAbandoned(); });
   Finish(AbandonedStatus(*this));
@@ -164,10 +162,10 @@ void StreamCall::OnDeadline() {
   End(AbandonedStatus(*this), /*give_up_writes=*/true);
 }
 
-void StreamCall::EndForDrain() {
+void StreamCall::EndWith(const absl::Status& status) {
   Abandon();
   React([](StreamHandler* handler) { handler->OnAbandoned(); });
-  Finish(DrainingStatus());
+  Finish(status);
 }
 
 // gRPC cancels the call at the client's deadline; our own cap needs an alarm.
@@ -181,25 +179,11 @@ void StreamCall::WatchDeadline() {
               });
 }
 
-void StreamCall::WatchLastWrite() {
-  last_write_ = std::make_unique<grpc::Alarm>();
-  last_write_->Set(absl::ToChronoTime(absl::Now() + kMaxLastWriteTime),
-                   [weak = weak_from_this()](bool fired) {
-                     const auto call = fired ? weak.lock() : nullptr;
-                     if (call == nullptr) return;
-                     absl::MutexLock lock(&call->mutex_);
-                     if (call->status_ != nullptr) call->context_->TryCancel();
-                   });
-}
-
 void StreamCall::OnDone() {
   if (registered_) core_->Unregister(this);
-  std::unique_ptr<grpc::Alarm> last_write;
+  core_->untaken().Remove(this);
+  GiveBack();
   alarm_.reset();
-  {
-    absl::MutexLock lock(&mutex_);
-    last_write = std::move(last_write_);
-  }
   {
     // The handler holds the stream, which holds the handler.
     absl::MutexLock lock(&reactions_);

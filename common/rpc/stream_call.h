@@ -16,6 +16,7 @@ namespace transparency::rpc {
 // never held while a reaction runs. Order: reactions_, then mutex_.
 class StreamCall final : public Call,
                          public Stream,
+                         public EndingCall,
                          public grpc::ServerGenericBidiReactor,
                          public std::enable_shared_from_this<StreamCall> {
  public:
@@ -24,7 +25,8 @@ class StreamCall final : public Call,
 
   void Start(const StreamFactory& factory);
   std::shared_ptr<StreamCall> Share() { return shared_from_this(); }
-  void EndForDrain();
+  // Ends it as if its client had gone, with `status`.
+  void EndWith(const absl::Status& status);
 
   Call& call() override { return *this; }
   std::shared_ptr<Call> shared_call() override { return shared_from_this(); }
@@ -38,6 +40,7 @@ class StreamCall final : public Call,
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
+  void GiveUp() override { context_->TryCancel(); }
 
  private:
   using Reactor = grpc::ServerGenericBidiReactor;
@@ -45,9 +48,6 @@ class StreamCall final : public Call,
   void End(const absl::Status& status, bool give_up_writes);
   void OnDeadline();
   void WatchDeadline();
-  // A client that reads nothing would hold the last write, and with it the
-  // call: it is given some time, then cancelled.
-  void WatchLastWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool finished();
   // Runs one reaction unless the stream is finished.
   void React(const std::function<void(StreamHandler*)>& reaction);
@@ -73,7 +73,7 @@ class StreamCall final : public Call,
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   // Set while a status waits for the last write.
   std::unique_ptr<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<grpc::Alarm> last_write_ ABSL_GUARDED_BY(mutex_);
+  Seats held_ ABSL_GUARDED_BY(mutex_);  // for outgoing_
 };
 
 }  // namespace transparency::rpc

@@ -19,6 +19,7 @@ namespace {
 // wins `answered_` alone touches the context and the reactor's operations,
 // which are there until gRPC has the status.
 class UnaryCall final : public Call,
+                        public EndingCall,
                         public grpc::ServerGenericBidiReactor,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
@@ -45,10 +46,17 @@ class UnaryCall final : public Call,
 
   void OnReadDone(bool ok) override;
   void OnCancel() override {
+    if (!answered_.load(std::memory_order_acquire)) {
+      core_->OnReset(*context_, *this);
+    }
     Abandon();
     Answer(AbandonedStatus(*this));
   }
+  void GiveUp() override { context_->TryCancel(); }
   void OnDone() override {
+    core_->untaken().Remove(this);
+    held_.Release();
+    GiveBack();
     alarm_.reset();
     if (entered_) core_->Leave();
     self_.reset();
@@ -73,6 +81,7 @@ class UnaryCall final : public Call,
   std::unique_ptr<google::protobuf::Message> request_message_;
   absl::optional<resource::ReadMask> read_mask_;
   grpc::ByteBuffer response_;
+  Seats held_;                         // for response_
   std::atomic<bool> received_{false};  // the request, or its time has run out
   std::atomic<bool> answered_{false};
   std::unique_ptr<grpc::Alarm> alarm_;
@@ -99,6 +108,10 @@ void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   Answered();
   if (answer.ok() && read_mask_) answer = Masked(*answer);
+  if (answer.ok() && !core_->HoldBytes(*this, answer->size(), &held_)) {
+    answer = core_->TooMuchUntaken();
+  }
+  core_->untaken().Add(this);
   SendableHeaders(this, context_);
   SendableTrailers(this, context_);
   const absl::Status status = core_->Close(*served_, *this, answer.status());

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -25,6 +26,7 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
+constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 constexpr auto kTimeout = std::chrono::seconds(10);
 constexpr int kMaxConnections = 64;
 constexpr size_t kMaxHeaderBytes = 8 << 10;
@@ -35,8 +37,12 @@ using Response = http::response<http::string_body>;
 
 class Listener final : public AdminListener {
  public:
-  Listener(const prometheus::Registry* registry, std::function<bool()> ready)
-      : registry_(registry), ready_(std::move(ready)), acceptor_(context_) {}
+  Listener(const prometheus::Registry* registry,
+           std::function<absl::Status()> ready)
+      : registry_(registry),
+        ready_(std::move(ready)),
+        acceptor_(context_),
+        pause_(context_) {}
   ~Listener() override {
     context_.stop();
     if (thread_.joinable()) thread_.join();
@@ -51,9 +57,10 @@ class Listener final : public AdminListener {
   Response Answer(const Request& request) const;
 
   const prometheus::Registry* const registry_;
-  const std::function<bool()> ready_;
+  const std::function<absl::Status()> ready_;
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
   int connections_ = 0;  // of thread_ alone
   std::thread thread_;
 };
@@ -84,7 +91,14 @@ asio::awaitable<void> Listener::Accept() {
     tcp::socket socket = co_await acceptor_.async_accept(
         asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted) co_return;
-    if (error || connections_ >= kMaxConnections) continue;
+    if (error) {
+      // No descriptors or memory: at once it would be the same again.
+      pause_.expires_after(kAcceptPause);
+      co_await pause_.async_wait(
+          asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    if (connections_ >= kMaxConnections) continue;
     ++connections_;
     asio::co_spawn(context_, Converse(std::move(socket)),
                    [this](const std::exception_ptr&) { --connections_; });
@@ -133,9 +147,11 @@ Response Listener::Answer(const Request& request) const {
   } else if (target == "/healthz") {
     response.body() = "alive\n";
   } else if (target == "/readyz") {
-    const bool ready = ready_();
-    if (!ready) response.result(http::status::service_unavailable);
-    response.body() = ready ? "ready\n" : "not ready\n";
+    const absl::Status ready = ready_();
+    if (!ready.ok()) response.result(http::status::service_unavailable);
+    response.body() = ready.ok()
+                          ? "ready\n"
+                          : absl::StrCat("not ready: ", ready.message(), "\n");
   } else {
     response.result(http::status::not_found);
     response.body() = "there are /metrics, /healthz and /readyz\n";
@@ -168,7 +184,7 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
 
 absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(
     absl::string_view listen, const prometheus::Registry* registry,
-    std::function<bool()> ready) {
+    std::function<absl::Status()> ready) {
   auto listener = std::make_unique<Listener>(registry, std::move(ready));
   if (absl::Status status = listener->Listen(listen); !status.ok()) {
     return status;

@@ -19,14 +19,14 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 // Plain HTTP for those who operate a process: /metrics (Prometheus text),
 // /healthz (200 while the process lives), /readyz (200 while it wants calls,
-// else 503). One thread, few connections, short time-outs.
+// else 503 and why not). One thread, few connections, short time-outs.
 class AdminListener {
  public:
   // `registry` and what `ready` refers to outlive the listener; `ready` is
-  // called on its thread.
+  // called on its thread, and OK when calls are wanted.
   static absl::StatusOr<std::unique_ptr<AdminListener>> Start(
       absl::string_view listen, const prometheus::Registry* registry,
-      std::function<bool()> ready);
+      std::function<absl::Status()> ready);
   virtual ~AdminListener() = default;
 
   virtual int port() const = 0;

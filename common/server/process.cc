@@ -11,31 +11,34 @@
 #include "common/rpc/reflection.h"
 #include "common/rpc/server_arguments.h"
 #include "common/server/admin_listener.h"
-#include "common/server/connections.h"
+#include "common/server/door.h"
 #include "common/server/signals.h"
+#include "common/server/socket_address.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 
 namespace transparency::server {
 namespace {
 
+// How long this process waits for itself when it is asked whether it is ready.
+constexpr absl::Duration kProbePatience = absl::Seconds(2);
 // What clients get to end their connections in once ours are ended.
 constexpr absl::Duration kClosing = absl::Seconds(1);
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(
-    const ProcessOptions& options, rpc::GenericService* service, int* port) {
+// The server behind `door`, which begins to let clients in.
+absl::StatusOr<std::unique_ptr<grpc::Server>> Serve(
+    const ProcessOptions& options, rpc::GenericService* service, Door* door) {
   grpc::ServerBuilder builder;
   rpc::SetServerArguments(options.max_message_bytes, &builder);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
-                           port);
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.RegisterCallbackGenericService(service);
   auto server = builder.BuildAndStart();
-  if (server == nullptr || *port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.listen,
-        ": the address is in use by another process, or is not of this "
-        "machine"));
+  if (server == nullptr) {
+    return absl::InternalError("gRPC did not make a server");
   }
+  door->Start(std::move(acceptor));
   return server;
 }
 
@@ -49,9 +52,8 @@ class Process::Running {
 
   absl::Status Start();
   void Drain();
-  bool ready() const {
-    return serving_.load() && process_->health_->serving("");
-  }
+  // OK, or what keeps the process from serving.
+  absl::Status Readiness();
 
  private:
   absl::Status StartComponents();
@@ -59,15 +61,33 @@ class Process::Running {
 
   Process* const process_;
   std::atomic<bool> serving_{false};
-  int port_ = 0;
   std::unique_ptr<AdminListener> admin_;
   size_t started_ = 0;  // components
+  std::unique_ptr<Door> door_;
   std::unique_ptr<rpc::GenericService> service_;
   std::unique_ptr<grpc::Server> server_;
 };
 
+absl::Status Process::Running::Readiness() {
+  if (!serving_.load()) return absl::UnavailableError("not serving");
+  if (!process_->health_->serving("")) {
+    return absl::UnavailableError("the service is not healthy");
+  }
+  for (const Port& port : process_->ports_) {
+    if (absl::Status status = port.probe->Ask(); !status.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("the port of ", port.name, ": ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Process::Running::Start() {
   const ProcessOptions& options = process_->options_;
+  for (const std::string& listen : {options.listen, options.metrics_listen}) {
+    absl::Status reach = CheckReach(listen, options.insecure);
+    if (!reach.ok()) return reach;
+  }
   process_->health_->AddRows(&process_->methods_);
   auto reflection = rpc::Reflection::Create(options.descriptor_set);
   if (!reflection.ok()) return reflection.status();
@@ -82,22 +102,37 @@ absl::Status Process::Running::Start() {
     if (!callers.ok()) return callers.status();
     service_options.callers = *std::move(callers);
   }
-  auto admin = AdminListener::Start(
-      options.metrics_listen, &process_->registry_, [this] { return ready(); });
+  auto admin =
+      AdminListener::Start(options.metrics_listen, &process_->registry_,
+                           [this] { return Readiness(); });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   // Nobody can ask before the server listens; from here on a component may say
   // otherwise.
   process_->SetServing(true);
   if (absl::Status status = StartComponents(); !status.ok()) return status;
+  auto door = Door::Open({options.listen, options.max_connections},
+                         &process_->registry_);
+  if (!door.ok()) return door.status();
+  door_ = *std::move(door);
+  service_options.on_reset = [this](const std::string& peer) {
+    door_->OnReset(peer);
+  };
+  service_options.on_untaken = [this](const std::string& peer) {
+    door_->Close(peer);
+  };
   service_ = std::make_unique<rpc::GenericService>(
       &process_->methods_, std::move(service_options), &process_->registry_);
-  auto server = Listen(options, service_.get(), &port_);
+  auto server = Serve(options, service_.get(), door_.get());
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  process_->AddPort("gRPC", [this, listen = options.listen] {
+    return ProbeGrpc(listen.substr(0, listen.rfind(':')), door_->port(),
+                     kProbePatience, [this](int port) { door_->Expect(port); });
+  });
   serving_ = true;
   absl::MutexLock lock(&process_->mutex_);
-  process_->port_ = port_;
+  process_->port_ = door_->port();
   process_->metrics_port_ = admin_->port();
   return absl::OkStatus();
 }
@@ -129,7 +164,7 @@ void Process::Running::Drain() {
   // close: a call still on its way ends UNAVAILABLE (NoCallIsLostWhileItDrains
   // fails otherwise).
   if (service_->WaitUntilIdle(deadline)) {
-    EndConnections(port_, std::min(deadline, absl::Now() + kClosing));
+    door_->EndConnections(std::min(deadline, absl::Now() + kClosing));
   }
   // Cancels what still runs at the deadline.
   server_->Shutdown(absl::ToChronoTime(deadline));
@@ -139,6 +174,7 @@ void Process::Running::Drain() {
 void Process::Running::Unwind() {
   server_.reset();
   service_.reset();
+  door_.reset();
   for (; started_ > 0; --started_) {
     const Component& component = process_->components_[started_ - 1];
     if (component.stop) component.stop();
@@ -154,6 +190,11 @@ Process::~Process() = default;
 void Process::Add(std::string name, std::function<absl::Status()> start,
                   std::function<void()> stop) {
   components_.push_back({std::move(name), std::move(start), std::move(stop)});
+}
+
+void Process::AddPort(std::string name, std::function<absl::Status()> probe) {
+  ports_.push_back(
+      {std::move(name), std::make_unique<RememberedProbe>(std::move(probe))});
 }
 
 void Process::OnDrain(std::function<void()> reaction) {
@@ -180,6 +221,16 @@ absl::Status Process::Run() {
   absl::MutexLock lock(&mutex_);
   rpc::LogLine(spdlog::level::info, "drained").Number("port", port_);
   return cause_;
+}
+
+absl::Status CheckReach(absl::string_view listen, bool insecure) {
+  auto address = SocketAddress::Parse(listen);
+  if (!address.ok()) return address.status();
+  if (insecure || address->is_loopback()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "other machines could reach ", listen,
+      ", where tokens and personal data would go unencrypted; listen on the "
+      "loopback behind a proxy that encrypts, or say --insecure"));
 }
 
 void Process::Stop(const absl::Status& cause) {

@@ -13,6 +13,7 @@
 #include "common/rpc/generic_service.h"
 #include "common/rpc/health.h"
 #include "common/rpc/method_table.h"
+#include "common/server/port_probe.h"
 #include "prometheus/registry.h"
 
 namespace transparency::server {
@@ -21,6 +22,10 @@ struct ProcessOptions {
   // host:port; port 0 takes a free one.
   std::string listen = "127.0.0.1:0";
   std::string metrics_listen = "127.0.0.1:0";
+  // Clients may come from other machines although nothing is encrypted.
+  bool insecure = false;
+  // Of gRPC clients at one time; one address gets a quarter of them at most.
+  int max_connections = 4096;
   // Empty: every caller is the public.
   std::string tokens_file;
   // How long running calls may take to finish once the process is told to stop.
@@ -57,6 +62,9 @@ class Process {
   // empty.
   void Add(std::string name, std::function<absl::Status()> start,
            std::function<void()> stop);
+  // A port of a component: /readyz says no while `probe` fails. It may block
+  // for the time of one call.
+  void AddPort(std::string name, std::function<absl::Status()> probe);
   // Runs when draining begins, in order; must not block.
   void OnDrain(std::function<void()> reaction);
 
@@ -85,6 +93,11 @@ class Process {
   std::shared_ptr<rpc::Health> health_;
   prometheus::Registry registry_;
   std::vector<Component> components_;
+  struct Port {
+    std::string name;
+    std::unique_ptr<RememberedProbe> probe;
+  };
+  std::vector<Port> ports_;
   std::vector<std::function<void()>> drain_reactions_;
 
   absl::Mutex mutex_;
@@ -94,6 +107,10 @@ class Process {
   int port_ ABSL_GUARDED_BY(mutex_) = 0;
   int metrics_port_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+// INVALID_ARGUMENT when clients on other machines could reach `listen`, an
+// address of a port that does not encrypt, and `insecure` does not allow it.
+absl::Status CheckReach(absl::string_view listen, bool insecure);
 
 // Blocks SIGTERM and SIGINT in this thread and those it starts; to be called
 // before the first gRPC call.

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/log.h"
+#include "common/server/descriptors.h"
 
 ABSL_FLAG(std::string, listen, "", "host:port on which gRPC is served");
 ABSL_FLAG(std::string, metrics_listen, "",
@@ -21,6 +22,16 @@ ABSL_FLAG(std::string, tokens_file, "",
           "file of bearer tokens, one per line: SHA-256 in hex, subject, roles "
           "(role,role or -); read again when it changes; empty: every caller "
           "is the public");
+ABSL_FLAG(bool, insecure, false,
+          "listen where other machines can reach a port although nothing is "
+          "encrypted");
+ABSL_FLAG(uint32_t, max_connections, 4096,
+          "connections of gRPC clients at one time, a quarter of them of one "
+          "address; fewer where the limit of descriptors is low");
+ABSL_FLAG(uint32_t, max_calls, 4096,
+          "unary calls under way at one time, a quarter of them of one caller");
+ABSL_FLAG(uint32_t, max_streams, 10'000,
+          "streams open at one time, a quarter of them of one caller");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
           "how long running calls may take to finish after SIGTERM");
 ABSL_FLAG(std::string, log_level, "info",
@@ -98,6 +109,12 @@ ProcessOptions OptionsFromFlags() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.tokens_file = absl::GetFlag(FLAGS_tokens_file);
+  options.insecure = absl::GetFlag(FLAGS_insecure);
+  options.max_connections =
+      std::min(static_cast<int>(absl::GetFlag(FLAGS_max_connections)),
+               MostConnections(RaiseDescriptorLimit()));
+  options.service.max_calls = absl::GetFlag(FLAGS_max_calls);
+  options.service.max_streams = absl::GetFlag(FLAGS_max_streams);
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   options.service.max_call_time = absl::GetFlag(FLAGS_max_call_time);
   options.service.max_stream_time = absl::GetFlag(FLAGS_max_stream_time);

@@ -39,8 +39,8 @@ absl::Status ReplicaProcess::Assemble(server::ProcessOptions process,
   };
   process.service.admission = [this](const std::shared_ptr<rpc::Call>& call,
                                      std::function<void(absl::Status)> resume) {
-    return methods::AwaitMinRevision(service_.name, &replica_->store(), call,
-                                     std::move(resume));
+    return methods::AwaitMinRevision(service_.name, &replica_->store(), &waits_,
+                                     call, std::move(resume));
   };
   process_ = std::make_unique<server::Process>(std::move(process));
   replica.follower.on_serving_change = [this](bool serving) {

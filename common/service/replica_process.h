@@ -46,6 +46,8 @@ class ReplicaProcess {
   const Service& service_;
   std::string conninfo_;
   resource::Catalogue catalogue_;
+  // Calls that wait for a revision; as many as the store holds by default.
+  rpc::SharedPlace waits_{journal::StoreOptions().waiters};
   std::unique_ptr<server::Process> process_;
   std::unique_ptr<journal::Replica> replica_;
   std::unique_ptr<changes::JournalMethods> journal_methods_;

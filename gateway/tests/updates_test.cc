@@ -142,10 +142,10 @@ class UpdatesTest : public testing::Test {
     rpc::Arrival arrival;
     arrival.method = "/transparency.gateway.v1.GatewayService/WatchUpdates";
     arrival.headers = {{"authorization", "Bearer t"}, {"x-request-id", "mine"}};
-    call_ = std::make_shared<rpc::Call>(arrival);
+    call_ = std::make_shared<rpc::Call>(std::move(arrival));
     client_ = std::make_shared<Client>(call_);
     refusal_ =
-        table_.Find(arrival.method)
+        table_.Find(call_->method())
             ->server_stream(
                 call_, std::make_unique<WatchUpdatesRequest>(request), client_);
   }

@@ -42,7 +42,7 @@ class FreshReadsTest : public testing::Test {
     Held held;
     held.call = std::make_shared<rpc::Call>(std::move(arrival));
     // As the reactor's, it keeps the call.
-    EXPECT_FALSE(AwaitMinRevision("library", &store_, held.call,
+    EXPECT_FALSE(AwaitMinRevision("library", &store_, &waits_, held.call,
                                   [call = held.call, resumed = held.resumed,
                                    status = held.status](absl::Status outcome) {
                                     ++*resumed;
@@ -55,6 +55,7 @@ class FreshReadsTest : public testing::Test {
       resource::LibraryCatalogue();
   journal::ManualClock clock_{absl::FromUnixSeconds(1750000000)};
   journal::Store store_{catalogue_.get(), &clock_, One()};
+  rpc::SharedPlace waits_{100};
 };
 
 TEST_F(FreshReadsTest, AnAbandonedCallIsLetGoOfAtOnce) {

@@ -263,7 +263,7 @@ TEST_F(ProcessTest, TakenPortsAndMissingTokensAreClearErrors) {
   Start();
   const auto first = std::move(process_);
   options_.listen = absl::StrCat("127.0.0.1:", first->port());
-  EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("is in use"));
+  EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("already in use"));
   options_.listen = "127.0.0.1:0";
   options_.metrics_listen = absl::StrCat("127.0.0.1:", first->metrics_port());
   EXPECT_THAT(std::string(Make().Run().message()), HasSubstr("in use"));

@@ -1,0 +1,170 @@
+"""What one client can make a process hold: bounded, given back, and no harm to others."""
+
+import threading
+import time
+import zlib
+
+import contract
+from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Connection, call_headers, frame, message
+from suite import wait_until
+from victim import Victim, resident_mb
+
+GET = "/transparency.standards.v1.StandardsService/GetOrganization"
+BATCH = "/transparency.standards.v1.StandardsService/BatchGetOrganizations"
+REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+
+
+def drain(connection):
+    """Takes what comes, so that the peer is never stopped by us."""
+    def run():
+        for _ in connection.frames():
+            pass
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+class Peak:
+    """The most memory of a process while a block runs."""
+
+    def __init__(self, process):
+        self.process, self.mb = process, resident_mb(process)
+
+    def __enter__(self):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def run(self):
+        while not self.stop.wait(0.02):
+            self.mb = max(self.mb, resident_mb(self.process))
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+def at_rest(process):
+    return process.metric("rpc_calls_running") == 0
+
+
+def worst(victim, attack):
+    """p99 beside the attack against p99 alone: the best of three, since the machine has other things to do too."""
+    ratios = []
+    for _ in range(3):
+        alone = victim.p99()
+        with victim.beside(attack):
+            ratios.append(victim.p99() / max(alone, 1.0))
+        if ratios[-1] <= 2:
+            break
+    return min(ratios)
+
+
+def bomb(size):
+    """`size` zeros as gzip makes them."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(bytes(size)) + packer.flush()
+
+
+def test_a_compressed_request_is_not_inflated(whole, front):
+    data = bomb(128 << 20)
+    assert len(data) < 300_000
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        with Peak(process) as peak:
+            for _ in range(4):
+                with Connection(process.grpc_port) as connection:
+                    connection.send(frame(HEADERS, END_HEADERS, 1, call_headers(GET, ("grpc-encoding", "gzip"))))
+                    body = message(data, compressed=1)
+                    for begin in range(0, len(body), 16384):
+                        last = begin + 16384 >= len(body)
+                        connection.send(frame(DATA, END_STREAM if last else 0, 1, body[begin:begin + 16384]))
+                    for kind, flags, _, payload in connection.frames():
+                        if kind == HEADERS and flags & END_STREAM:
+                            assert b"12" in payload, payload
+                            break
+                        if kind == RST_STREAM:
+                            break
+        assert peak.mb - before < 40, (before, peak.mb)
+
+
+def flood(process, path):
+    """Calls taken back as soon as they are made, over one connection after another."""
+    head = call_headers(path)
+
+    def attack(stop):
+        while not stop.is_set():
+            with Connection(process.grpc_port, source="127.0.0.66") as connection:
+                drain(connection)
+                for first in range(1, 2_000_000, 400):
+                    if stop.is_set():
+                        return
+                    try:
+                        connection.send(b"".join(
+                            frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, message()) +
+                            frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
+                            for stream in range(first, first + 400, 2)))
+                    except OSError:
+                        break
+            # A client whose connection was cut off needs some time for the next.
+            if stop.wait(0.2):
+                return
+    return attack
+
+
+def test_rapid_reset_is_cut_off(whole, front):
+    victim = Victim(front, None)
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        with Peak(process) as peak:
+            ratio = worst(victim, flood(process, GET))
+        assert process.metric("grpc_connections_closed_total") > 0
+        assert peak.mb - before < 150, (before, peak.mb)
+        assert ratio <= 3, ratio
+        wait_until(lambda process=process: at_rest(process), "the calls to be gone", 15)
+
+
+def test_answers_that_nobody_takes_are_bounded_and_given_up(whole, front):
+    """Windows of 0: nothing of an answer can be sent."""
+    names = [f"organizations/{name}" for name in ("ietf", "cncf")] * 50
+    batch = contract.request("standards", "BatchGetOrganizations", names=names).SerializeToString()
+    victim = Victim(front, None)
+    for path, data, half in ((BATCH, batch, END_STREAM),
+                             # file_containing_symbol of the gateway's service.
+                             (REFLECT, b"\x22\x26transparency.gateway.v1.GatewayService", 0)):
+        before = resident_mb(front)
+        with Peak(front) as peak, Connection(front.grpc_port, initial_window_size=0, source="127.0.0.67") as greedy:
+            drain(greedy)
+            head = call_headers(path)
+            for first in range(1, 6001, 200):
+                try:
+                    greedy.send(b"".join(frame(HEADERS, END_HEADERS, stream, head) +
+                                         frame(DATA, half, stream, message(data))
+                                         for stream in range(first, first + 200, 2)))
+                except OSError:
+                    break
+            begun = time.monotonic()
+            if half:
+                wait_until(lambda: at_rest(front), "untaken answers to be given up", 20)
+                assert time.monotonic() - begun < 15
+            assert victim.call() < 2000
+        assert peak.mb - before < 250, (path, before, peak.mb)
+        wait_until(lambda: at_rest(front), "the calls to be gone", 15)
+
+
+def test_headers_without_end_are_cut_off(whole, front):
+    """A header block that goes on for ever takes no memory."""
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        with Peak(process) as peak, Connection(process.grpc_port, source="127.0.0.68") as connection:
+            drain(connection)
+            try:
+                connection.send(frame(HEADERS, 0, 1, call_headers(GET)))
+                piece = frame(9, 0, 1, (b"\x00\x03abc\x7f\x81\x7e" + b"x" * 16381)[:16384])
+                for _ in range(2000):
+                    connection.send(piece)
+            except OSError:
+                pass
+        assert peak.mb - before < 60, (before, peak.mb)
+        assert process.popen.poll() is None, process.tail()
