@@ -48,21 +48,35 @@ absl::Status Audiences::Check(const resource::Caller& caller,
   return absl::OkStatus();
 }
 
-journal::v1::Change ToChange(const journal::Entry& entry) {
+journal::v1::Change ToWithheldChange(absl::string_view service,
+                                     const journal::Entry& entry) {
   journal::v1::Change change;
   change.set_revision(entry.revision);
-  change.set_name(entry.name);
-  change.set_kind(entry.kind);
-  change.set_step(entry.step);
   *change.mutable_record_time() =
       google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
           absl::ToUnixMicros(entry.record_time));
+  change.set_leaf_hash(
+      absl::BytesToHexString(journal::LeafHash(service, entry)));
   change.set_digest(absl::BytesToHexString(entry.digest));
+  return change;
+}
+
+journal::v1::Change ToChange(absl::string_view service,
+                             const journal::Entry& entry) {
+  journal::v1::Change change = ToWithheldChange(service, entry);
+  change.set_name(entry.name);
+  change.set_kind(entry.kind);
+  change.set_step(entry.step);
+  change.set_nonce(absl::BytesToHexString(journal::Nonce(entry)));
+  *change.mutable_commitments() = journal::Commitments(entry);
   if (entry.public_digest.has_value()) {
     change.set_public_digest(absl::BytesToHexString(*entry.public_digest));
   }
   change.set_actor(entry.actor);
   change.set_reason(entry.reason);
+  change.set_request_id(entry.request_id);
+  change.set_salt(absl::BytesToHexString(entry.salt));
+  change.set_body(entry.body);
   return change;
 }
 

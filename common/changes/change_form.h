@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/journal/entry.h"
 #include "common/resource/caller.h"
 #include "common/resource/predicate.h"
@@ -35,7 +36,13 @@ class Audiences {
       fields_;
 };
 
-// An entry as the contract shows it, to somebody who sees all of it.
-journal::v1::Change ToChange(const journal::Entry& entry);
+// An entry of this service as the contract shows it, to somebody who sees all
+// of it.
+journal::v1::Change ToChange(absl::string_view service,
+                             const journal::Entry& entry);
+
+// To somebody who does not see it: that there is one.
+journal::v1::Change ToWithheldChange(absl::string_view service,
+                                     const journal::Entry& entry);
 
 }  // namespace transparency::changes

@@ -56,6 +56,12 @@ absl::Status ReadFailure(const absl::Status& status) {
   }
 }
 
+bool IsLost(const absl::Status& status,
+            const absl::StatusOr<postgres::Session*>& session) {
+  return !status.ok() && session.ok() && !(*session)->usable() &&
+         !(*session)->silent();
+}
+
 JournalReader::JournalReader(JournalReaderOptions options,
                              prometheus::Registry* registry)
     : options_(std::move(options)),
@@ -80,7 +86,7 @@ void JournalReader::Stop() {
     for (Job& job : streams_) left.push_back(std::move(job));
     streams_.clear();
   }
-  for (const Job& job : left) job.run(Draining());
+  for (const Job& job : left) job.run(Draining(), false);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -99,7 +105,7 @@ void JournalReader::Submit(Job job) {
       return;
     }
   }
-  job.run(refusal);
+  job.run(refusal, false);
 }
 
 bool JournalReader::Take(Job* job) {
@@ -126,22 +132,29 @@ void JournalReader::Work() {
 
 void JournalReader::Run(const Job& job,
                         std::unique_ptr<postgres::Session>* session) {
-  if (absl::Now() >= job.deadline) return job.run(DeadlinePassed());
-  if (job.abandoned && job.abandoned()) return job.run(Cancelled());
-  if (*session == nullptr || !(*session)->usable()) {
-    session->reset();
-    postgres::SessionOptions options;
-    options.conninfo = options_.conninfo;
-    options.application_name = "transparency journal reader";
-    auto connected = postgres::Session::Connect(options);
-    if (!connected.ok()) {
-      spdlog::warn("journal reader: {}",
-                   std::string(connected.status().message()));
-      return job.run(Unreachable());
-    }
-    *session = *std::move(connected);
+  if (absl::Now() >= job.deadline) {
+    job.run(DeadlinePassed(), false);
+    return;
   }
-  job.run(session->get());
+  if (job.abandoned && job.abandoned()) {
+    job.run(Cancelled(), false);
+    return;
+  }
+  const bool kept = *session != nullptr && (*session)->usable();
+  if (kept && job.run(session->get(), /*again=*/true)) return;
+  session->reset();
+  postgres::SessionOptions options;
+  options.conninfo = options_.conninfo;
+  options.application_name = "transparency journal reader";
+  auto connected = postgres::Session::Connect(options);
+  if (!connected.ok()) {
+    spdlog::warn("journal reader: {}",
+                 std::string(connected.status().message()));
+    job.run(Unreachable(), false);
+    return;
+  }
+  *session = *std::move(connected);
+  job.run(session->get(), /*again=*/false);
 }
 
 }  // namespace transparency::changes

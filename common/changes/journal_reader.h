@@ -35,10 +35,13 @@ class JournalReader {
     absl::Time deadline;
     // Nobody waits for it any more. May be empty.
     std::function<bool()> abandoned;
-    // Runs once: with a session, on a thread of the reader, or with a refusal,
-    // there or at once: UNAVAILABLE (STORAGE_UNAVAILABLE, DRAINING),
-    // RESOURCE_EXHAUSTED (OVERLOADED), DEADLINE_EXCEEDED, CANCELLED.
-    std::function<void(absl::StatusOr<postgres::Session*>)> run;
+    // Runs with a session, on a thread of the reader, or with a refusal, there
+    // or at once: UNAVAILABLE (STORAGE_UNAVAILABLE, DRAINING),
+    // RESOURCE_EXHAUSTED (OVERLOADED), DEADLINE_EXCEEDED, CANCELLED. Once,
+    // except that with `again` it may return false, before it has answered
+    // anybody: the session had been lost before (IsLost), as all are when
+    // PostgreSQL was started anew. It runs then with a new one.
+    std::function<bool(absl::StatusOr<postgres::Session*>, bool again)> run;
     // One of a stream, of which there is a bound elsewhere: always let in. Such
     // jobs and calls take turns.
     bool of_stream = false;
@@ -73,6 +76,10 @@ class JournalReader {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
+
+// Whether a read failed because its session's connection was lost.
+bool IsLost(const absl::Status& status,
+            const absl::StatusOr<postgres::Session*>& session);
 
 // A failed statement as clients see it: what the database says is for the log.
 absl::Status ReadFailure(const absl::Status& status);

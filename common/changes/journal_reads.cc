@@ -13,6 +13,7 @@
 #include "absl/types/optional.h"
 #include "common/changes/journal_rows.h"
 #include "common/changes/selection.h"
+#include "common/changes/withheld.h"
 #include "common/methods/fresh_reads.h"
 #include "common/methods/reader.h"
 #include "common/resource/form.h"
@@ -50,36 +51,43 @@ absl::StatusOr<bool> IsDescending(const std::string& order_by) {
                                 "expected `revision desc` or `revision`");
 }
 
-// Whether the caller could have read the resource before or after the entry.
-bool Told(const JournalRow& row, const resource::Caller& caller) {
-  if (row.kind == nullptr) return false;
+// Whether the caller could have read the resource before or after the entry,
+// and it has not been deleted since.
+bool Told(const JournalRow& row, const resource::Snapshot& now,
+          const resource::Caller& caller) {
+  if (row.kind == nullptr || IsWithheld(now, row.entry.name, caller)) {
+    return false;
+  }
   const resource::Form form(*row.kind, caller);
   return form.Sees(*row.after) ||
          (row.before != nullptr && form.Sees(*row.before));
 }
 
-// One ListChanges on a session.
+// One ListChanges on a session. To be copied once it is checked, if need be.
 class Lister {
  public:
-  Lister(const resource::Catalogue& catalogue, const Audiences& audiences,
-         const rpc::Call& call, const ListChangesRequest& request)
-      : catalogue_(catalogue),
+  Lister(std::shared_ptr<const resource::Snapshot> now,
+         const Audiences& audiences, const rpc::Call& call,
+         const ListChangesRequest& request)
+      : now_(std::move(now)),
+        catalogue_(now_->catalogue()),
         audiences_(audiences),
         call_(call),
         request_(request) {}
 
   // What can be said without the journal.
   absl::Status Check();
-  absl::StatusOr<std::string> Run(postgres::Session* session, int64_t head);
+  absl::StatusOr<std::string> Run(postgres::Session* session);
 
  private:
   absl::Status FindRange(postgres::Session* session, int64_t head);
   // Reads the next rows and narrows the range to what has not been looked at.
   absl::StatusOr<std::vector<JournalRow>> Next(postgres::Session* session);
   // False when the page has no room for it.
-  bool Add(const JournalRow& row);
+  bool Add(int64_t revision, journal::v1::Change change);
   std::vector<std::string> Query() const;
 
+  const std::shared_ptr<const resource::Snapshot> now_;
   const resource::Catalogue& catalogue_;
   const Audiences& audiences_;
   const rpc::Call& call_;
@@ -96,6 +104,14 @@ class Lister {
 };
 
 absl::Status Lister::Check() {
+  const bool narrowed = !request_.name().empty() || request_.types_size() > 0 ||
+                        !request_.actor().empty();
+  if (request_.include_withheld() && narrowed) {
+    return status::InvalidField(
+        "include_withheld",
+        "goes without name, types and actor: it tells of "
+        "changes without saying what they are about");
+  }
   auto selection =
       Selection::Make(catalogue_, request_.types(), request_.name());
   if (!selection.ok()) return selection.status();
@@ -120,7 +136,8 @@ std::vector<std::string> Lister::Query() const {
                                     request_.actor(),
                                     request_.start_time().SerializeAsString(),
                                     request_.end_time().SerializeAsString(),
-                                    descending_ ? "desc" : "asc"};
+                                    descending_ ? "desc" : "asc",
+                                    request_.include_withheld() ? "all" : ""};
   for (const auto& kind : catalogue_.kinds()) {
     query.push_back(resource::Form(*kind, call_.caller()).Fingerprint());
   }
@@ -179,8 +196,7 @@ absl::StatusOr<std::vector<JournalRow>> Lister::Next(
   return rows;
 }
 
-bool Lister::Add(const JournalRow& row) {
-  journal::v1::Change change = ToChange(row.entry);
+bool Lister::Add(int64_t revision, journal::v1::Change change) {
   audiences_.Clear(call_.caller(), &change);
   const size_t bytes = change.ByteSizeLong();
   const bool full =
@@ -188,7 +204,7 @@ bool Lister::Add(const JournalRow& row) {
       (page_.changes_size() > 0 && bytes_ + bytes > resource::kMaxPageBytes);
   if (full) {
     // It is the first of the next page.
-    (descending_ ? last_ : first_) = row.entry.revision;
+    (descending_ ? last_ : first_) = revision;
     return false;
   }
   bytes_ += bytes;
@@ -196,9 +212,9 @@ bool Lister::Add(const JournalRow& row) {
   return true;
 }
 
-absl::StatusOr<std::string> Lister::Run(postgres::Session* session,
-                                        int64_t head) {
-  absl::Status status = FindRange(session, head);
+absl::StatusOr<std::string> Lister::Run(postgres::Session* session) {
+  const std::string service = catalogue_.service();
+  absl::Status status = FindRange(session, now_->revision());
   if (!status.ok()) return status;
   bool room = true;
   while (room && first_ <= last_ && examined_ < kMaxExamined) {
@@ -207,8 +223,11 @@ absl::StatusOr<std::string> Lister::Run(postgres::Session* session,
     auto rows = Next(session);
     if (!rows.ok()) return rows.status();
     for (const JournalRow& row : *rows) {
-      if (!Told(row, call_.caller())) continue;
-      room = Add(row);
+      const bool told = Told(row, *now_, call_.caller());
+      if (!told && !request_.include_withheld()) continue;
+      room =
+          Add(row.entry.revision, told ? ToChange(service, row.entry)
+                                       : ToWithheldChange(service, row.entry));
       if (!room) break;
     }
   }
@@ -269,7 +288,8 @@ absl::StatusOr<Wanted> Read(const GetResourceAtRequest& request,
 absl::StatusOr<std::string> FindAt(postgres::Session* session,
                                    const rpc::Call& call,
                                    const GetResourceAtRequest& request,
-                                   Wanted wanted, const Audiences& audiences) {
+                                   Wanted wanted, const resource::Snapshot& now,
+                                   const Audiences& audiences) {
   if (wanted.time.has_value()) {
     // What this replica has not applied yet may have been recorded by then.
     auto head = ReadHead(session, call.deadline());
@@ -284,7 +304,8 @@ absl::StatusOr<std::string> FindAt(postgres::Session* session,
       call.deadline());
   if (!row.ok()) return row.status();
   const resource::Form form(*wanted.kind, call.caller());
-  if (!row->has_value() || !form.Sees(*(*row)->after)) {
+  if (!row->has_value() || !form.Sees(*(*row)->after) ||
+      IsWithheld(now, request.name(), call.caller())) {
     return status::NotFound(wanted.kind->type, request.name());
   }
   GetResourceAtResponse response;
@@ -298,7 +319,8 @@ absl::StatusOr<std::string> FindAt(postgres::Session* session,
                                          wanted.kind->etag_field);
   }
   response.mutable_resource()->PackFrom(*form_of);
-  *response.mutable_change() = ToChange((*row)->entry);
+  *response.mutable_change() =
+      ToChange(now.catalogue().service(), (*row)->entry);
   audiences.Clear(call.caller(), response.mutable_change());
   return response.SerializeAsString();
 }
@@ -322,18 +344,23 @@ void JournalReads::ListChanges(std::shared_ptr<rpc::Call> call,
       static_cast<ListChangesRequest*>(request.release()));
   absl::Status status = store_->Fresh();
   if (status.ok()) status = list_request_.Check(call->caller(), *asked);
-  auto lister =
-      std::make_shared<Lister>(store_->catalogue(), change_, *call, *asked);
+  const auto snapshot = store_->Current();
+  auto lister = std::make_shared<Lister>(snapshot, change_, *call, *asked);
   if (status.ok()) status = lister->Check();
   if (!status.ok()) return done(status);
-  const auto snapshot = store_->Current();
   methods::TellFreshness(methods::ServiceName(*call->descriptor()->service()),
                          *store_, *snapshot, call.get());
   reader_->Submit({call->deadline(), [call] { return call->abandoned(); },
-                   [call, asked, lister, head = snapshot->revision(),
-                    done](absl::StatusOr<postgres::Session*> session) {
-                     done(session.ok() ? lister->Run(*session, head)
-                                       : session.status());
+                   [call, asked, lister, done](
+                       absl::StatusOr<postgres::Session*> session, bool again) {
+                     absl::StatusOr<std::string> answer =
+                         session.ok() ? Lister(*lister).Run(*session)
+                                      : session.status();
+                     if (again && IsLost(answer.status(), session)) {
+                       return false;
+                     }
+                     done(std::move(answer));
+                     return true;
                    }});
 }
 
@@ -351,11 +378,17 @@ void JournalReads::GetResourceAt(std::shared_ptr<rpc::Call> call,
   methods::TellFreshness(methods::ServiceName(*call->descriptor()->service()),
                          *store_, *snapshot, call.get());
   reader_->Submit({call->deadline(), [call] { return call->abandoned(); },
-                   [this, call, asked, wanted = *wanted,
-                    done](absl::StatusOr<postgres::Session*> session) {
-                     done(session.ok()
-                              ? FindAt(*session, *call, *asked, wanted, change_)
-                              : session.status());
+                   [this, call, asked, wanted = *wanted, snapshot, done](
+                       absl::StatusOr<postgres::Session*> session, bool again) {
+                     absl::StatusOr<std::string> answer =
+                         session.ok() ? FindAt(*session, *call, *asked, wanted,
+                                               *snapshot, change_)
+                                      : session.status();
+                     if (again && IsLost(answer.status(), session)) {
+                       return false;
+                     }
+                     done(std::move(answer));
+                     return true;
                    }});
 }
 

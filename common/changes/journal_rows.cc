@@ -18,7 +18,8 @@ using resource::ItemPtr;
 // personal fields.
 constexpr char kColumns[] = R"sql(
   SELECT j.revision, j.record_time, j.name, j.kind, j.step, j.actor, j.reason,
-         j.public_digest, j.digest, j.body, b.record_time, b.body, p.salt, p.body
+         j.public_digest, j.digest, j.body, b.record_time, b.body, p.salt, p.body,
+         j.request_id, j.salt, j.body_commitment, j.personal_commitment
   FROM (
     SELECT * FROM journal
     WHERE revision >= $1::bigint AND revision <= $2::bigint
@@ -71,6 +72,10 @@ journal::Replayed ReadEntry(const postgres::Result& rows, int row) {
   entry.reason = rows.Text(row, 6);
   if (!rows.IsNull(row, 7)) entry.public_digest = rows.Text(row, 7);
   entry.digest = rows.Text(row, 8);
+  entry.request_id = rows.Text(row, 14);
+  entry.salt = rows.Text(row, 15);
+  entry.body_commitment = rows.Text(row, 16);
+  entry.personal_commitment = rows.Text(row, 17);
   return replayed;
 }
 
@@ -90,7 +95,8 @@ absl::Status ReadItems(const postgres::Result& rows, int row,
     replayed.personal_body = rows.Text(row, 13);
   }
   const int body = replayed.entry.kind == Change::ERASED ? 11 : 9;
-  auto after = Recorded(*out->kind, std::move(replayed), rows.Text(row, body),
+  out->entry.body = rows.Text(row, body);
+  auto after = Recorded(*out->kind, std::move(replayed), out->entry.body,
                         at.value_or(out->entry.record_time));
   if (!after.ok()) return after.status();
   out->after = *std::move(after);

@@ -18,7 +18,8 @@ namespace transparency::changes {
 
 // An entry with its resource before and after it, each as recorded.
 struct JournalRow {
-  journal::Entry entry;        // without body
+  // With the body as it left it, an erasure too; empty for an unknown kind.
+  journal::Entry entry;
   const resource::Kind* kind;  // null: not known to this binary
   resource::ItemPtr before;    // null: there was none
   resource::ItemPtr after;

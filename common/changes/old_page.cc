@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "common/changes/journal_rows.h"
 #include "common/changes/watch_event.h"
+#include "common/changes/withheld.h"
 #include "common/journal/store.h"
 #include "common/status/status.h"
 
@@ -37,7 +38,7 @@ absl::Status HistoryChanged() {
 }
 
 absl::StatusOr<OldPage> OldPage::Read(postgres::Session* session,
-                                      const resource::Catalogue& catalogue,
+                                      const resource::Snapshot& now,
                                       const Watch& watch,
                                       const Request& request,
                                       absl::Time deadline) {
@@ -46,7 +47,7 @@ absl::StatusOr<OldPage> OldPage::Read(postgres::Session* session,
     if (!proven.ok()) return proven;
   }
   RowQuery query;
-  query.catalogue = &catalogue;
+  query.catalogue = &now.catalogue();
   query.selection = &watch.plan.selection;
   query.first = request.after + 1;
   query.last = std::min(request.head, request.after + kRowWindow);
@@ -62,14 +63,18 @@ absl::StatusOr<OldPage> OldPage::Read(postgres::Session* session,
   for (size_t i = 0; i < rows->size() && bytes < kPageBytes; ++i) {
     const JournalRow& row = (*rows)[i];
     if (row.kind == nullptr) continue;
+    const Difference difference{row.before.get(), row.after.get()};
+    const resource::Caller& caller = watch.call->caller();
     std::string event = EventOf(
-        {row.before.get(), row.after.get()}, watch.call->caller(),
+        difference, caller,
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
         row.entry.record_time);
     if (event.empty()) continue;
     bytes += event.size();
-    page.events.push_back(
-        {row.entry.revision, Outbox::Share(std::move(event))});
+    page.events.push_back({row.entry.revision, row.entry.name,
+                           EffectOf(difference, caller),
+                           IsWithheld(now, row.entry.name, caller),
+                           Outbox::Share(std::move(event))});
     if (bytes < kPageBytes) continue;
     // What follows would be read in vain.
     page.rows = static_cast<int64_t>(i) + 1;

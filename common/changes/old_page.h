@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "common/changes/watch.h"
 #include "common/postgres/session.h"
-#include "common/resource/kind.h"
+#include "common/resource/snapshot.h"
 
 namespace transparency::changes {
 
@@ -29,8 +29,9 @@ struct OldPage {
     int64_t rows;
     bool prove;  // that the watch resumes at a place of this history
   };
+  // `now` says what is deleted.
   static absl::StatusOr<OldPage> Read(postgres::Session* session,
-                                      const resource::Catalogue& catalogue,
+                                      const resource::Snapshot& now,
                                       const Watch& watch,
                                       const Request& request,
                                       absl::Time deadline);

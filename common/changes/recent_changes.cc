@@ -72,8 +72,22 @@ void RecentChanges::Append(const journal::Store::Mark& mark) {
   head_ = mark.revision;
   head_token_ = change->token;
   bytes_ += BytesOf(*change);
+  const ItemPtr was = change->before;
+  const ItemPtr is = change->after;
   entries_.push_back(std::move(change));
+  const bool deleted = is != nullptr && is->deleted();
+  if (deleted || (was != nullptr && was->deleted())) {
+    Withhold(entry.name, deleted);
+  }
   Trim();
+}
+
+void RecentChanges::Withhold(absl::string_view name, bool withheld) {
+  for (const auto& kept : entries_) {
+    if (kept->after != nullptr && kept->after->name() == name) {
+      kept->withheld = withheld;
+    }
+  }
 }
 
 void RecentChanges::Trim() {

@@ -28,6 +28,7 @@ struct RecentChange {
   absl::Time record_time;
   resource::ItemPtr before;  // null: there was none
   resource::ItemPtr after;   // null: of a kind that this binary does not know
+  bool withheld = false;     // its resource is deleted by now
   // Its event by the form's fingerprint; empty: it tells nothing.
   absl::flat_hash_map<std::string, std::shared_ptr<const std::string>> events;
 };
@@ -86,6 +87,9 @@ class RecentChanges {
 
  private:
   void Trim();
+  // Marks the kept entries of a resource that has just been deleted, or is
+  // there again.
+  void Withhold(absl::string_view name, bool withheld);
 
   const Limits limits_;
   int64_t head_ = -1;

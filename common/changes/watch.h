@@ -14,6 +14,7 @@
 #include "common/changes/outbox.h"
 #include "common/changes/recent_changes.h"
 #include "common/changes/selection.h"
+#include "common/changes/withheld.h"
 #include "common/resource/form.h"
 #include "common/rpc/call.h"
 #include "common/rpc/stream.h"
@@ -44,6 +45,9 @@ struct Watch {
   // From the journal in PostgreSQL, to be sent.
   struct Old {
     int64_t revision;
+    std::string name;
+    Effect effect;
+    bool withheld;  // its resource was deleted when the page was read
     Outbox::Message event;
   };
   enum class Phase {
@@ -74,6 +78,16 @@ struct Watch {
     return known;
   }
 
+  // Whether it is told an entry. To be asked of each that does something in the
+  // caller's eyes, in order, before it is sent.
+  bool Tells(absl::string_view name, Effect effect, bool withheld) {
+    if (withheld && !call->caller().HasRole(resource::kStaffRole)) {
+      return untold.Tells(name, effect);
+    }
+    untold.Told(name);
+    return true;
+  }
+
   // What it sends next is in memory, as long as that is kept.
   bool among_kept() const {
     return phase == Phase::kPresent || phase == Phase::kLive;
@@ -86,6 +100,8 @@ struct Watch {
   bool bookmark_due = true;
   absl::Time last_sent;   // SteadyNow
   int64_t revision = -1;  // everything up to here is in the outbox or sent
+
+  Untold untold;
 
   RecentChanges::Present present;
   std::string present_from;

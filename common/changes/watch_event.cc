@@ -33,16 +33,25 @@ void SetResource(const Item& item, const Form& form,
 
 }  // namespace
 
+Effect EffectOf(const Difference& difference, const resource::Caller& caller) {
+  const Form form(difference.after->kind(), caller);
+  const bool was = Exists(difference.before, form);
+  const bool is = Exists(difference.after, form);
+  if (was && is) return Effect::kChanged;
+  if (was) return Effect::kRemoved;
+  return is ? Effect::kAdded : Effect::kNone;
+}
+
 std::string EventOf(const Difference& difference,
                     const resource::Caller& caller, absl::string_view token,
                     absl::Time record_time) {
   const Item& after = *difference.after;
   const Form form(after.kind(), caller);
-  const bool was = Exists(difference.before, form);
-  const bool is = Exists(&after, form);
-  if (!was && !is) return "";
+  const Effect effect = EffectOf(difference, caller);
+  if (effect == Effect::kNone) return "";
+  const bool is = effect != Effect::kRemoved;
   WatchChangesResponse event;
-  if (was && is) {
+  if (effect == Effect::kChanged) {
     std::string one, two;
     if (after.kind().personal_fields.empty() &&
         form.Bytes(*difference.before, &one) == form.Bytes(after, &two)) {

@@ -17,10 +17,14 @@ struct Difference {
   const resource::Item* after;
 };
 
-// The event of an entry in the caller's eyes; empty when it tells nothing. A
-// deleted resource does not exist for anybody, staff included. One with
-// personal fields is taken for changed by every entry: they may not be at hand
-// as they were, and each replica is to tell the same.
+// What an entry did in the caller's eyes. A deleted resource does not exist for
+// anybody, staff included.
+enum class Effect { kNone, kAdded, kChanged, kRemoved };
+Effect EffectOf(const Difference& difference, const resource::Caller& caller);
+
+// The event of an entry in the caller's eyes; empty when it tells nothing.
+// A resource with personal fields is taken for changed by every entry: they may
+// not be at hand as they were, and each replica is to tell the same.
 std::string EventOf(const Difference& difference,
                     const resource::Caller& caller, absl::string_view token,
                     absl::Time record_time);

@@ -216,19 +216,21 @@ void WatchHub::Load(const resource::Snapshot& snapshot) {
     });
   }
   if (moved.empty()) return Correct({});
-  auto run = [this, moved,
-              load = load_](absl::StatusOr<postgres::Session*> session) {
+  auto run = [this, moved, load = load_](
+                 absl::StatusOr<postgres::Session*> session, bool again) {
     absl::StatusOr<std::vector<resource::ItemPtr>> items =
         absl::UnavailableError("");
     if (session.ok()) {
       items = ReadAsRecorded(*session, moved, absl::Now() + kCorrectionTime);
     }
+    if (again && IsLost(items.status(), session)) return false;
     Post([this, load, moved, items = std::move(items)] {
       if (load != load_) return;
       // Without the database the clock's changes are told as if they had been
       // recorded before.
       Correct(items.ok() ? *items : moved);
     });
+    return true;
   };
   reader_->Submit({absl::Now() + kCorrectionTime, nullptr, std::move(run),
                    /*of_stream=*/true});
@@ -352,12 +354,13 @@ void WatchHub::SendPresent(const WatchPtr& watch) {
 }
 
 void WatchHub::SendOld(const WatchPtr& watch) {
-  if (!watch->old.empty()) {
-    Outbox::Message event = std::move(watch->old.front().event);
-    watch->revision = watch->old.front().revision;
+  while (!watch->old.empty()) {
+    const Watch::Old old = std::move(watch->old.front());
     watch->old.pop_front();
+    watch->revision = old.revision;
+    if (!watch->Tells(old.name, old.effect, old.withheld)) continue;
     metrics_.events.Increment();
-    return Send(watch, std::move(event));
+    return Send(watch, old.event);
   }
   watch->revision = std::max(watch->revision, watch->old_end);
   if (!watch->reading && watch->revision >= recent_.first()) {
@@ -380,10 +383,17 @@ void WatchHub::SendLive(const WatchPtr& watch) {
     if (change.after == nullptr) continue;
     const resource::Item& item = *change.after;
     if (!watch->plan.selection.Takes(item.kind(), item.name())) continue;
+    if (change.withheld && !watch->Tells(item.name(),
+                                         EffectOf({change.before.get(), &item},
+                                                  watch->call->caller()),
+                                         true)) {
+      continue;
+    }
     const auto event =
         recent_.EventAt(watch->revision, watch->Fingerprint(item.kind()),
                         watch->call->caller());
     if (event->empty()) continue;
+    if (!change.withheld) watch->untold.Told(item.name());
     metrics_.events.Increment();
     return Send(watch, event);
   }
@@ -398,18 +408,20 @@ void WatchHub::AskOld(const WatchPtr& watch) {
   const OldPage::Request request{watch->revision, recent_.head(),
                                  watch->old_rows,
                                  /*prove=*/!watch->proven};
-  auto run = [this, watch,
-              request](absl::StatusOr<postgres::Session*> session) {
+  auto run = [this, watch, request](absl::StatusOr<postgres::Session*> session,
+                                    bool again) {
     // The time in the queue is not the page's.
     const absl::Time deadline =
         std::min(watch->call->deadline(), absl::Now() + options_.page_time);
     absl::StatusOr<OldPage> page =
-        session.ok() ? OldPage::Read(*session, store_->catalogue(), *watch,
+        session.ok() ? OldPage::Read(*session, *store_->Current(), *watch,
                                      request, deadline)
                      : session.status();
+    if (again && IsLost(page.status(), session)) return false;
     Post([this, watch, page = std::move(page)]() mutable {
       TakeOld(watch, &page);
     });
+    return true;
   };
   reader_->Submit({watch->call->deadline(),
                    [watch] { return watch->call->abandoned(); }, std::move(run),

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/journal/order_lock.h"
 #include "common/journal/refusals.h"
+#include "common/journal/secrets.h"
 #include "common/postgres/sqlstate.h"
 #include "common/status/status.h"
 #include "spdlog/spdlog.h"
@@ -14,8 +16,6 @@
 namespace transparency::journal {
 namespace {
 
-// Any number that no other user of the database takes.
-constexpr char kTakeOrder[] = "SELECT pg_advisory_xact_lock(7301550442)";
 constexpr char kBegin[] = "BEGIN ISOLATION LEVEL READ COMMITTED";
 constexpr char kSetTimeouts[] =
     "SELECT set_config('lock_timeout', $1::text, true), "
@@ -56,6 +56,10 @@ absl::Status BatchRunner::Connect() {
     if (!tables.ok()) return tables.status();
     tables_ = *std::move(tables);
   }
+  auto secrets =
+      ReadSecrets(session->get(), absl::Now() + options_.max_silence);
+  if (!secrets.ok()) return secrets.status();
+  request_key_ = std::move(secrets->request_key);
   session_ = *std::move(session);
   if (connected_before_) metrics_->reconnects.Increment();
   connected_before_ = true;
@@ -202,7 +206,7 @@ void BatchRunner::IsolateClock(const std::vector<std::string>& names) {
 
 BatchRunner::Attempt BatchRunner::Try(std::vector<Command>* commands,
                                       const std::vector<std::string>* clock) {
-  Transaction tx;
+  Transaction tx(request_key_);
   tx.begun = SteadyNow();
   tx.deadline = BatchDeadline(*commands);
   // The follower may publish more than the head that is read after this, while
@@ -264,7 +268,7 @@ absl::Status BatchRunner::Begin(Transaction* tx) {
   // sees the journal as it was before.
   auto begun = session_->QueryAll({{kBegin, {}},
                                    {kSetTimeouts, timeouts},
-                                   {kTakeOrder, {}},
+                                   {kTakeOrderLock, {}},
                                    {kSelectHead, {}}},
                                   absl::Now() + lock_wait + kGrace);
   if (!begun.ok()) return begun.status();
@@ -372,7 +376,7 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
     metrics_->repeated_requests.Increment();
     // The first may stand in this very batch.
     verdict.rests_on_commit = true;
-    if (first.request_digest == command.request_digest) {
+    if (tx->records.Fits(first, command)) {
       verdict.result = CommandResult{first.answer, first.revision_token, true};
     } else {
       verdict.result = RequestIdReused(command.request_id);
@@ -381,7 +385,9 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
   }
   Workbench& bench = *tx->bench;
   const size_t before = bench.changes().size();
+  bench.TakeTouched();
   absl::StatusOr<std::string> answer = Decide(command, &bench);
+  const std::set<std::string> touched = bench.TakeTouched();
   if (!answer.ok() || command.validate_only) bench.UndoTo(before);
   verdict.rests_on_commit =
       (answer.ok() && recorded) || !bench.changes().empty();
@@ -393,12 +399,17 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
   CommandResult result{*std::move(answer),
                        Store::RevisionToken(bench.revision(), bench.digest()),
                        false};
+  for (size_t i = before; i < bench.changes().size(); ++i) {
+    const PendingChange& change = bench.changes()[i];
+    if (change.personal != PendingChange::Personal::kKeep) {
+      tx->records.Forget(change.entry.name);
+    }
+  }
   if (recorded) {
     tx->records.Add(
-        command,
-        {command.request_digest,
-         command.recordable ? command.recordable(result.answer) : result.answer,
-         result.revision_token, bench.revision()});
+        command, touched,
+        command.recordable ? command.recordable(result.answer) : result.answer,
+        result.revision_token, bench.revision());
   }
   verdict.result = std::move(result);
   return verdict;
@@ -407,7 +418,7 @@ BatchRunner::Verdict BatchRunner::Judge(const Command& command,
 absl::Status BatchRunner::Write(const Transaction& tx) {
   std::vector<postgres::Statement> statements =
       WriteStatements(tx.bench->changes(), tables_);
-  tx.records.AppendInsert(tx.bench->now(), &statements);
+  tx.records.AppendWrites(tx.bench->now(), &statements);
   if (statements.empty()) {
     session_->Rollback(AnswerBy(tx));
     return absl::OkStatus();
@@ -457,7 +468,7 @@ absl::StatusOr<bool> BatchRunner::IsWritten(const Store::Mark& mark,
   // The lock: while the lost session's transaction lives, it is not decided.
   auto results = session_->QueryAll({{kBegin, {}},
                                      {kSetTimeouts, timeouts},
-                                     {kTakeOrder, {}},
+                                     {kTakeOrderLock, {}},
                                      {kSelectDigest, revision}},
                                     deadline + kGrace);
   session_->Rollback(absl::Now() + kGrace);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -31,7 +32,7 @@ class BatchRunner {
     on_waiting_ = std::move(reaction);
   }
 
-  // Connects and reads the tables' columns.
+  // Connects, reads the tables' columns and the database's secret.
   absl::Status Connect();
 
   // Decides, writes and answers every command; writes down what the clock has
@@ -61,6 +62,9 @@ class BatchRunner {
   };
   // One transaction under way.
   struct Transaction {
+    explicit Transaction(std::string request_key)
+        : records(std::move(request_key)) {}
+
     absl::Time begun;     // SteadyNow
     absl::Time deadline;  // absl::Now
     Head head;
@@ -112,6 +116,7 @@ class BatchRunner {
   // Until then (SteadyNow) the database is taken to be away.
   absl::Time away_until_ = absl::InfinitePast();
   std::vector<Table> tables_;
+  std::string request_key_;  // see Secrets
   // Changes of the clock that the database refuses (a defect), and the instant
   // (SteadyNow) at which they are tried again.
   absl::flat_hash_map<std::string, absl::Time> clock_skips_;

@@ -22,8 +22,8 @@ struct CheckReport {
 
 // Proves of one instant of a database, while services run on:
 //   - the journal is dense from 0, its times never go back, its chain of
-//   digests
-//     holds
+//     digests holds, its bodies are what it commits to
+//   - each row and its personal fields are what its entry commits to
 //   - the tables hold what the journal, replayed from its beginning, gives
 //   - typed columns hold what the stored bodies say
 //   - what live resources refer to is there and live

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "common/journal/replay.h"
+#include "common/journal/secrets.h"
 #include "common/journal/table.h"
 #include "common/postgres/session.h"
 #include "spdlog/spdlog.h"
@@ -25,11 +26,13 @@ constexpr int kPublishAttempts = 3;
 
 class Follower::Thread {
  public:
-  Thread(FollowerOptions options, Store* store, Clock* clock, Metrics* metrics)
+  Thread(FollowerOptions options, Store* store, Clock* clock, Metrics* metrics,
+         Integrity* integrity)
       : options_(std::move(options)),
         store_(store),
         clock_(clock),
-        metrics_(metrics) {
+        metrics_(metrics),
+        integrity_(integrity) {
     store_->SetPoke([this] { Poke(); });
   }
 
@@ -132,6 +135,9 @@ class Follower::Thread {
     if (!measured.ok()) return measured.status();
     const absl::Time begun = SteadyNow();
     const absl::Time deadline = absl::Now() + options_.load_timeout;
+    auto secrets = ReadSecrets(session_.get(), deadline);
+    if (!secrets.ok()) return secrets.status();
+    store_->catalogue().etag_key().Set(std::move(secrets->etag_key));
     auto tables = ReadTables(session_.get(), store_->catalogue());
     if (!tables.ok()) return tables.status();
     auto loaded = LoadTables(session_.get(), store_->catalogue(), *tables,
@@ -141,6 +147,7 @@ class Follower::Thread {
     store_->Load(std::move(loaded->snapshot), loaded->marks);
     store_->Proven(revision, begun);
     metrics_->reloads.Increment();
+    integrity_->Loaded(std::move(loaded->problems));
     spdlog::info("follower: loaded revision {} in {} ms", revision,
                  absl::ToInt64Milliseconds(SteadyNow() - begun));
     return absl::OkStatus();
@@ -232,6 +239,7 @@ class Follower::Thread {
   Store* const store_;
   Clock* const clock_;
   Metrics* const metrics_;
+  Integrity* const integrity_;
   std::unique_ptr<postgres::Session> session_;
   bool connected_before_ = false;
   bool serving_ = true;
@@ -244,9 +252,9 @@ class Follower::Thread {
 };
 
 Follower::Follower(FollowerOptions options, Store* store, Clock* clock,
-                   Metrics* metrics)
+                   Metrics* metrics, Integrity* integrity)
     : thread_(std::make_unique<Thread>(std::move(options), store, clock,
-                                       metrics)) {}
+                                       metrics, integrity)) {}
 
 Follower::~Follower() = default;
 absl::Status Follower::Start() { return thread_->Start(); }

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/journal/clock.h"
+#include "common/journal/integrity.h"
 #include "common/journal/metrics.h"
 #include "common/journal/store.h"
 
@@ -26,11 +27,11 @@ struct FollowerOptions {
 };
 
 // The one thread of a replica that keeps its store at the database's head, with
-// a session of its own. Store, clock and metrics outlive it.
+// a session of its own. All that it is given outlives it.
 class Follower {
  public:
   Follower(FollowerOptions options, Store* store, Clock* clock,
-           Metrics* metrics);
+           Metrics* metrics, Integrity* integrity);
   ~Follower();  // stops
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;

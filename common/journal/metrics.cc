@@ -79,6 +79,14 @@ Metrics::Metrics(prometheus::Registry* r)
       clock_offset_seconds(AddGauge(r, "transparency_clock_offset_seconds",
                                     "Database's clock less this machine's.")),
       resources(AddGauge(r, "transparency_snapshot_resources",
-                         "Resources in the snapshot.")) {}
+                         "Resources in the snapshot.")),
+      integrity_problems(
+          AddGauge(r, "transparency_integrity_problems",
+                   "Rows and entries that do not fit the journal, as last "
+                   "found at a load or by the running check; above 0 the "
+                   "replica is NOT_SERVING.")),
+      integrity_passes(AddCounter(r, "transparency_integrity_passes_total",
+                                  "Passes of the running check over the whole "
+                                  "database.")) {}
 
 }  // namespace transparency::journal

@@ -44,6 +44,9 @@ class Metrics {
   prometheus::Gauge& staleness_seconds;
   prometheus::Gauge& clock_offset_seconds;
   prometheus::Gauge& resources;
+  // What does not fit the journal, as last found.
+  prometheus::Gauge& integrity_problems;
+  prometheus::Counter& integrity_passes;
 };
 
 }  // namespace transparency::journal

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/journal/integrity.h"
 
 namespace transparency::journal {
 namespace {
@@ -19,7 +20,8 @@ using resource::Kind;
 
 constexpr char kSelectEntries[] = R"sql(
   SELECT j.revision, j.record_time, j.name, j.kind, j.step, j.actor, j.reason,
-         j.request_id, j.body, j.public_digest, j.digest, p.salt, p.body
+         j.request_id, j.body, j.public_digest, j.digest, j.salt,
+         j.body_commitment, j.personal_commitment, p.salt, p.body
   FROM journal j LEFT JOIN personal p ON p.resource = j.name
   WHERE j.revision > $1::bigint ORDER BY j.revision LIMIT $2::bigint)sql";
 constexpr char kSelectMarks[] = R"sql(
@@ -66,21 +68,32 @@ class ItemMakers {
     Raw raw;
     raw.body = Keep(*row[0]);
     raw.revision = postgres::ReadInt(*row[1]);
-    if (row.size() > 2 && row[2].has_value()) {
-      raw.salt = Keep(*row[2]);
-      raw.personal = Keep(*row[3]);
+    raw.has_entry = row[2].has_value();
+    if (raw.has_entry) {
+      raw.entry_salt = Keep(*row[2]);
+      raw.body_commitment = Keep(*row[3]);
+    }
+    raw.has_personal_commitment = row.size() > 4 && row[4].has_value();
+    if (raw.has_personal_commitment) raw.personal_commitment = Keep(*row[4]);
+    if (row.size() > 4 && row[5].has_value()) {
+      raw.salt = Keep(*row[5]);
+      raw.personal = Keep(*row[6]);
     }
     chunk_.rows.push_back(raw);
     if (chunk_.rows.size() >= kRowsAtOnce) Hand();
   }
 
-  // Puts all items into the builder's empty snapshot.
-  absl::Status Finish(resource::SnapshotBuilder* builder) {
+  // Puts all items into the builder's empty snapshot. Appends what does not fit
+  // the journal.
+  absl::Status Finish(resource::SnapshotBuilder* builder,
+                      std::vector<std::string>* problems) {
     Join();
     std::vector<resource::SnapshotPart> parts;
     for (Maker& maker : makers_) {
       if (!maker.status.ok()) return maker.status;
       parts.push_back(std::move(maker.part));
+      problems->insert(problems->end(), maker.problems.begin(),
+                       maker.problems.end());
     }
     builder->Fill(std::move(parts));
     return absl::OkStatus();
@@ -94,6 +107,9 @@ class ItemMakers {
   };
   struct Raw {
     Part body, salt, personal;
+    Part entry_salt, body_commitment, personal_commitment;
+    bool has_entry = false;
+    bool has_personal_commitment = false;
     int64_t revision = -1;
   };
   struct Chunk {
@@ -108,6 +124,7 @@ class ItemMakers {
   // Its thread's own until that is joined.
   struct Maker {
     resource::SnapshotPart part;
+    std::vector<std::string> problems;
     absl::Status status;
     std::thread thread;
   };
@@ -161,7 +178,7 @@ class ItemMakers {
         chunks_.pop_front();
       }
       for (const Raw& raw : chunk.rows) {
-        maker->status.Update(Make(chunk, raw, &scratch, &maker->part));
+        maker->status.Update(Make(chunk, raw, &scratch, maker));
       }
       chunk.rows.clear();
       chunk.bytes.clear();
@@ -170,8 +187,7 @@ class ItemMakers {
   }
 
   absl::Status Make(const Chunk& chunk, const Raw& raw,
-                    std::unique_ptr<Message>* scratch,
-                    resource::SnapshotPart* part) const {
+                    std::unique_ptr<Message>* scratch, Maker* maker) const {
     ItemPtr item = Item::Read(*chunk.kind,
                               {chunk.At(raw.body), chunk.At(raw.personal),
                                chunk.At(raw.salt), raw.revision},
@@ -180,7 +196,20 @@ class ItemMakers {
       return Unreadable(
           absl::StrCat(chunk.kind->table, " of revision ", raw.revision));
     }
-    part->Add(std::move(item), **scratch);
+    StoredRow row;
+    row.body = chunk.At(raw.body);
+    if (raw.has_entry) row.salt = chunk.At(raw.entry_salt);
+    row.body_commitment = chunk.At(raw.body_commitment);
+    if (raw.has_personal_commitment) {
+      row.personal_commitment = chunk.At(raw.personal_commitment);
+    }
+    row.personal_salt = chunk.At(raw.salt);
+    row.personal = chunk.At(raw.personal);
+    const absl::string_view problem = RowProblem(row);
+    if (!problem.empty()) {
+      maker->problems.push_back(absl::StrCat(item->name(), ": ", problem));
+    }
+    maker->part.Add(std::move(item), **scratch);
     return absl::OkStatus();
   }
 
@@ -211,7 +240,8 @@ absl::StatusOr<ItemPtr> Read(const Kind& kind, const Replayed& replayed,
 
 absl::Status LoadRows(postgres::Session* session,
                       const std::vector<Table>& tables,
-                      resource::SnapshotBuilder* builder, absl::Time deadline) {
+                      resource::SnapshotBuilder* builder,
+                      std::vector<std::string>* problems, absl::Time deadline) {
   ItemMakers makers(builder->view().instant());
   for (const Table& table : tables) {
     absl::Status status = session->CopyOut(
@@ -223,7 +253,7 @@ absl::Status LoadRows(postgres::Session* session,
         deadline);
     if (!status.ok()) return status;
   }
-  return makers.Finish(builder);
+  return makers.Finish(builder, problems);
 }
 
 }  // namespace
@@ -270,9 +300,12 @@ absl::StatusOr<std::vector<Replayed>> ReadEntries(postgres::Session* session,
     entry.body = rows->Text(row, 8);
     if (!rows->IsNull(row, 9)) entry.public_digest = rows->Text(row, 9);
     entry.digest = rows->Text(row, 10);
-    replayed.has_personal = !rows->IsNull(row, 11);
-    replayed.personal_salt = rows->Text(row, 11);
-    replayed.personal_body = rows->Text(row, 12);
+    entry.salt = rows->Text(row, 11);
+    entry.body_commitment = rows->Text(row, 12);
+    entry.personal_commitment = rows->Text(row, 13);
+    replayed.has_personal = !rows->IsNull(row, 14);
+    replayed.personal_salt = rows->Text(row, 14);
+    replayed.personal_body = rows->Text(row, 15);
   }
   return entries;
 }
@@ -337,13 +370,14 @@ absl::Status Replay(const std::vector<Replayed>& entries, absl::Time now,
   for (const Replayed& replayed : entries) {
     const Entry& entry = replayed.entry;
     const resource::Snapshot& view = builder->view();
-    if (entry.revision != view.revision() + 1 ||
-        ChainDigest(view.digest(), entry) != entry.digest) {
+    if (entry.revision != view.revision() + 1) {
       return absl::DataLossError(absl::StrCat(
           "journal entry ", entry.revision,
           " does not continue the history known up to ", view.revision()));
     }
-    absl::Status status = ReplayUnchecked(replayed, now, builder);
+    absl::Status status =
+        CheckEntry(view.digest(), view.catalogue().service(), entry);
+    if (status.ok()) status = ReplayUnchecked(replayed, now, builder);
     if (!status.ok()) return status;
     builder->SetHead(entry.revision, entry.digest);
     auto applied = AppliedOf(replayed, builder->view());
@@ -373,10 +407,13 @@ absl::StatusOr<Loaded> LoadInTransaction(postgres::Session* session,
   }
   resource::SnapshotBuilder builder{resource::Snapshot(&catalogue)};
   builder.Advance(now);
-  absl::Status filled = LoadRows(session, tables, &builder, deadline);
+  std::vector<std::string> problems;
+  absl::Status filled =
+      LoadRows(session, tables, &builder, &problems, deadline);
   if (!filled.ok()) return filled;
   builder.SetHead(head.revision, head.digest);
-  return Loaded{std::move(builder).Build(), std::move(marks)};
+  return Loaded{std::move(builder).Build(), std::move(marks),
+                std::move(problems)};
 }
 
 absl::Status BeginSnapshotRead(postgres::Session* session,

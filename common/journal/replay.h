@@ -69,6 +69,8 @@ absl::Status ReplayUnchecked(const Replayed& entry, absl::Time now,
 struct Loaded {
   resource::Snapshot snapshot;
   std::vector<Store::Mark> marks;
+  // Rows that are not what the journal commits to, a line each.
+  std::vector<std::string> problems;
 };
 
 // Reads all tables as of one instant of the database, in a transaction of its

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,7 +16,15 @@ namespace transparency::journal {
 
 // The first answer to a request_id.
 struct RequestRecord {
+  // Under a key of the database, 32 bytes.
   std::string request_digest;
+  // Of the personal fields, under a salt of this record. Both empty where there
+  // were none, where they set no resource's, and once what they set is erased
+  // or replaced: nobody can confirm a guess at it then. The names of what they
+  // set.
+  std::string personal_digest;
+  std::string personal_salt;
+  std::set<std::string> personal_of;
   std::string answer;  // less personal fields
   std::string revision_token;
   int64_t revision = -1;
@@ -24,6 +34,9 @@ struct RequestRecord {
 // caller, method and id.
 class RequestRecords {
  public:
+  // `key`: Secrets::request_key.
+  explicit RequestRecords(std::string key) : key_(std::move(key)) {}
+
   // Whether a command looks for a record and leaves one: it has a well-formed
   // request_id and is not validate_only.
   static bool Covers(const Command& command);
@@ -37,11 +50,21 @@ class RequestRecords {
   // Null when there is none, stored or added.
   const RequestRecord* Find(const Command& command) const;
 
-  // The command is not asked for again: its record is to be stored.
-  void Add(const Command& command, RequestRecord record);
+  // Whether a command repeats the one of the record. Personal fields count as
+  // long as the record has a digest of them.
+  bool Fits(const RequestRecord& record, const Command& command) const;
 
-  // Appends the INSERT of what was added, if anything was.
-  void AppendInsert(absl::Time now,
+  // The command is not asked for again: its record is to be stored. `touched`:
+  // the resources whose personal fields it may have set.
+  void Add(const Command& command, const std::set<std::string>& touched,
+           std::string answer, std::string revision_token, int64_t revision);
+
+  // The personal fields of this resource are erased or replaced: what came
+  // before must not tell of them.
+  void Forget(const std::string& resource);
+
+  // Appends the statements that write what was added and forgotten.
+  void AppendWrites(absl::Time now,
                     std::vector<postgres::Statement>* statements) const;
 
   // Takes out stored records older than `before`, 5,000 at most: the writer has
@@ -60,7 +83,9 @@ class RequestRecords {
   };
   static Key KeyOf(const Command& command);
 
+  const std::string key_;
   std::map<Key, Held> records_;
+  std::set<std::string> forgotten_;
 };
 
 }  // namespace transparency::journal

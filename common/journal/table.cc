@@ -134,12 +134,25 @@ void Table::WriteSql() {
       name_, " t ON t.name = u.name", populate, " WHERE (", ours,
       ") IS DISTINCT FROM (", theirs, ")");
   select_names_ = absl::StrCat("SELECT name, body FROM ", name_);
-  select_bodies_ =
-      kind_->personal_fields.empty()
-          ? absl::StrCat("SELECT body, revision FROM ", name_)
-          : absl::StrCat("SELECT t.body, t.revision, p.salt, p.body FROM ",
-                         name_,
-                         " t LEFT JOIN personal p ON p.resource = t.name");
+  const bool personal = !kind_->personal_fields.empty();
+  const std::string with_entry = absl::StrCat(
+      " FROM ", name_,
+      " t LEFT JOIN journal j ON j.revision = t.revision"
+      " AND j.name = t.name",
+      personal ? " LEFT JOIN personal p ON p.resource = t.name" : "");
+  select_bodies_ = absl::StrCat(
+      "SELECT t.body, t.revision, j.salt, j.body_commitment",
+      personal ? ", j.personal_commitment, p.salt, p.body" : "", with_entry);
+  select_audit_ = absl::StrCat(
+      "SELECT t.name, t.body, t.revision, j.salt, j.body_commitment, ",
+      personal ? "j.personal_commitment, p.salt, p.body"
+               : "NULL::bytea, NULL::bytea, NULL::bytea",
+      ", (SELECT l.revision FROM journal l WHERE l.name = t.name"
+      " ORDER BY l.revision DESC LIMIT 1)",
+      with_entry, " WHERE t.name > $1::text ORDER BY t.name LIMIT $2::bigint");
+  select_missing_ = absl::StrCat(
+      "SELECT n FROM unnest($1::text[]) n WHERE NOT EXISTS (SELECT FROM ",
+      name_, " t WHERE t.name = n)");
 }
 
 std::string Table::RowJson(const Message& message) const {

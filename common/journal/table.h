@@ -43,9 +43,17 @@ class Table {
   // Of rows $1 names with $2 row JSONs (arrays): names whose typed columns are
   // not what the JSON gives.
   const std::string& mismatches() const { return mismatches_; }
-  // Every row, for COPY: body, revision, and where the kind has personal fields
-  // salt and personal body.
+  // Every row, for COPY: body, revision, of the entry of that name and revision
+  // salt and body commitment, NULL where there is none; and where the kind has
+  // personal fields its personal commitment, then personal salt and body, NULL
+  // where nothing is stored.
   const std::string& select_bodies() const { return select_bodies_; }
+  // $2 rows behind the name $1, by name, for a check: name, body, revision,
+  // what select_bodies gives from the third column on (personal ones NULL for
+  // other kinds), last revision of the name in the journal.
+  const std::string& select_audit() const { return select_audit_; }
+  // Of $1 names (an array) those that have no row.
+  const std::string& select_missing() const { return select_missing_; }
   // Every row, for COPY: name and body.
   const std::string& select_names() const { return select_names_; }
 
@@ -65,6 +73,8 @@ class Table {
   std::string upsert_;
   std::string mismatches_;
   std::string select_bodies_;
+  std::string select_audit_;
+  std::string select_missing_;
   std::string select_names_;
 };
 

@@ -1,10 +1,7 @@
 #include "common/journal/workbench.h"
 
-#include <openssl/rand.h>
-
-#include <cstdlib>
-
 #include "absl/strings/str_cat.h"
+#include "common/digest/digest.h"
 #include "common/journal/json.h"
 #include "common/status/status.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -21,7 +18,7 @@ using resource::Item;
 using resource::ItemPtr;
 using resource::Kind;
 
-constexpr size_t kSaltBytes = 16;
+constexpr size_t kSaltBytes = 16;  // of personal fields
 constexpr size_t kIdLength = 26;
 constexpr char kIdLetters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr char kClockStep[] = "clock";
@@ -72,6 +69,7 @@ absl::Status Exists(const Item& item) {
                               {{"resource", name}});
 }
 
+// Empty where there are none.
 std::string PersonalBytes(const Item* item) {
   if (item == nullptr || item->kind().personal_fields.empty()) return "";
   const std::unique_ptr<Message> personal = item->PersonalOnly();
@@ -107,7 +105,7 @@ struct Draft {
     if (bytes == PersonalBytes(previous)) return;
     change = personal == nullptr ? PendingChange::Personal::kErase
                                  : PendingChange::Personal::kPut;
-    salt = personal == nullptr ? "" : RandomBytes(kSaltBytes);
+    salt = personal == nullptr ? "" : digest::RandomBytes(kSaltBytes);
   }
 
   ItemPtr Make(const Kind& kind, int64_t revision, absl::Time now) const {
@@ -130,16 +128,21 @@ struct Draft {
   PendingChange::Personal change = PendingChange::Personal::kKeep;
 };
 
+}  // namespace
+
 absl::optional<std::string> PublicDigest(const Item& item) {
   const std::string* bytes = item.public_bytes();
   if (bytes == nullptr) return absl::nullopt;
-  if (bytes == &item.bytes()) return Sha256(CanonicalJson(item.message()));
-  std::unique_ptr<Message> form(item.message().New());
+  if (bytes == &item.bytes()) {
+    return digest::Sha256(CanonicalJson(*item.WithoutPersonal()));
+  }
+  const Kind& kind = item.kind();
+  std::unique_ptr<Message> form(kind.prototype->New());
   form->ParseFromString(*bytes);
-  return Sha256(CanonicalJson(*form));
+  form->GetReflection()->ClearField(form.get(), kind.etag_field);
+  TakePersonal(kind, form.get());
+  return digest::Sha256(CanonicalJson(*form));
 }
-
-}  // namespace
 
 std::string SerializeDeterministic(const Message& message) {
   std::string bytes;
@@ -148,16 +151,6 @@ std::string SerializeDeterministic(const Message& message) {
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.SetSerializationDeterministic(true);
     message.SerializePartialToCodedStream(&coded);
-  }
-  return bytes;
-}
-
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  // Without randomness nothing here is safe; it does not happen.
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
-                 static_cast<int>(count)) != 1) {
-    std::abort();
   }
   return bytes;
 }
@@ -201,6 +194,8 @@ absl::StatusOr<ItemPtr> Workbench::Put(const Message& resource, ChangeKind kind,
   absl::StatusOr<const Kind*> type = KindOf(resource, kind, &previous);
   if (!type.ok()) return type.status();
   Draft draft(**type, resource, previous.get());
+  Touch(**type, draft.message->GetReflection()->GetString(*draft.message,
+                                                          (*type)->name_field));
   if (kind == v1::Change::DELETED) {
     SetTime(draft.message.get(), (*type)->delete_time_field, now_);
   } else if (kind == v1::Change::UNDELETED) {
@@ -228,6 +223,7 @@ absl::Status Workbench::ErasePersonal(absl::string_view name,
                                       EntrySource source) {
   const ItemPtr previous = view().Share(name);
   if (previous == nullptr) return status::NotFound("", name);
+  Touch(previous->kind(), previous->name());
   if (previous->PersonalOnly() == nullptr) return absl::OkStatus();
   Item::Stored stored;
   stored.message = previous->WithoutPersonal();
@@ -261,17 +257,25 @@ void Workbench::Append(ItemPtr item, ChangeKind kind, EntrySource source,
   change.entry.actor = std::move(source.actor);
   change.entry.reason = std::move(source.reason);
   change.entry.request_id = std::move(source.request_id);
-  if (kind != v1::Change::ERASED) {
-    change.entry.body = item->StoredBody();
-  }
+  change.entry.salt = digest::RandomBytes(digest::kBytes);
+  std::string body = item->StoredBody();
+  change.entry.body_commitment = BodyCommitment(change.entry.salt, body);
+  if (kind != v1::Change::ERASED) change.entry.body = std::move(body);
+  change.entry.personal_commitment = PersonalCommitment(
+      change.entry.salt, item->personal_salt(), PersonalBytes(item.get()));
   change.entry.public_digest = PublicDigest(*item);
-  change.entry.digest = ChainDigest(head_.digest, change.entry);
+  change.entry.digest =
+      ChainDigest(head_.digest, view().catalogue().service(), change.entry);
   head_.revision = change.entry.revision;
   head_.digest = change.entry.digest;
   change.personal = personal;
   change.item = item;
   change.previous = builder_.Put(std::move(item));
   changes_.push_back(std::move(change));
+}
+
+void Workbench::Touch(const Kind& kind, const std::string& name) {
+  if (!kind.personal_fields.empty()) touched_.insert(name);
 }
 
 void Workbench::UndoTo(size_t count) {
@@ -328,7 +332,7 @@ std::string CommandDecision::RandomId() {
   constexpr size_t kCharacters = sizeof(kIdLetters) - 1;
   std::string id;
   while (id.size() < kIdLength) {
-    for (const char byte : RandomBytes(kIdLength)) {
+    for (const char byte : digest::RandomBytes(kIdLength)) {
       // The first is a letter; what does not divide evenly is thrown away.
       const size_t range = id.empty() ? kLetters : kCharacters;
       const auto value = static_cast<unsigned char>(byte);

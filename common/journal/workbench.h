@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,10 @@ class Workbench {
   // Writes down what the clock has done to an item.
   void PutClock(const resource::ItemPtr& item);
 
+  // Resources with personal fields that have been put or erased, changed by it
+  // or not, since this was last called.
+  std::set<std::string> TakeTouched() { return std::exchange(touched_, {}); }
+
   // Takes back all changes after the first `count`.
   void UndoTo(size_t count);
 
@@ -69,12 +74,14 @@ class Workbench {
       resource::ItemPtr* previous) const;
   void Append(resource::ItemPtr item, ChangeKind kind, EntrySource source,
               PendingChange::Personal personal);
+  void Touch(const resource::Kind& kind, const std::string& name);
 
   resource::SnapshotBuilder builder_;
   const Head base_;
   Head head_;
   const absl::Time now_;
   std::vector<PendingChange> changes_;
+  std::set<std::string> touched_;
 };
 
 // The Decision of one command on a workbench.
@@ -112,7 +119,8 @@ class CommandDecision : public Decision {
 // The same message always gives the same bytes.
 std::string SerializeDeterministic(const google::protobuf::Message& message);
 
-// Random bytes of OpenSSL.
-std::string RandomBytes(size_t count);
+// Of the public form's RFC 8785 JSON, less etag and personal fields, which no
+// journal holds; absent where the public sees nothing.
+absl::optional<std::string> PublicDigest(const resource::Item& item);
 
 }  // namespace transparency::journal

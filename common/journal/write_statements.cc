@@ -11,11 +11,12 @@ namespace {
 
 constexpr char kInsertEntries[] = R"sql(
   INSERT INTO journal (revision, record_time, name, kind, step, actor, reason,
-                       request_id, body, public_digest, digest)
+                       request_id, body, public_digest, salt, body_commitment,
+                       personal_commitment, digest)
   SELECT * FROM unnest(
     $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::text[],
     $6::text[], $7::text[], $8::text[], $9::bytea[], $10::bytea[],
-    $11::bytea[]))sql";
+    $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[]))sql";
 constexpr char kPutPersonal[] = R"sql(
   INSERT INTO personal (resource, salt, body)
   SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[])
@@ -29,7 +30,8 @@ using Strings = std::vector<absl::string_view>;
 postgres::Statement InsertEntries(const std::vector<PendingChange>& changes) {
   std::vector<int64_t> revisions, kinds;
   std::vector<absl::Time> times;
-  Strings names, steps, actors, reasons, request_ids, bodies, digests;
+  Strings names, steps, actors, reasons, request_ids, bodies, salts,
+      body_commitments, personal_commitments, digests;
   std::vector<postgres::Params::Optional> public_digests;
   for (const PendingChange& change : changes) {
     const Entry& entry = change.entry;
@@ -43,6 +45,9 @@ postgres::Statement InsertEntries(const std::vector<PendingChange>& changes) {
     request_ids.push_back(entry.request_id);
     bodies.push_back(entry.body);
     public_digests.push_back(entry.public_digest);
+    salts.push_back(entry.salt);
+    body_commitments.push_back(entry.body_commitment);
+    personal_commitments.push_back(entry.personal_commitment);
     digests.push_back(entry.digest);
   }
   postgres::Statement statement{kInsertEntries, {}};
@@ -56,6 +61,9 @@ postgres::Statement InsertEntries(const std::vector<PendingChange>& changes) {
       .Texts(request_ids)
       .ByteStrings(bodies)
       .OptionalByteStrings(public_digests)
+      .ByteStrings(salts)
+      .ByteStrings(body_commitments)
+      .ByteStrings(personal_commitments)
       .ByteStrings(digests);
   return statement;
 }

@@ -30,8 +30,11 @@ struct Command {
   std::string method;  // its full name, of one form throughout
   // UUID in canonical form, or empty.
   std::string request_id;
-  // Tells requests apart that come under one request_id.
+  // Tell requests apart that come under one request_id: of the request less its
+  // personal fields (and whether it has any), and of those alone, empty where
+  // it has none.
   std::string request_digest;
+  std::string personal_digest;
   // Decides and stops before writing; records nothing.
   bool validate_only = false;
   absl::Time deadline = absl::InfiniteFuture();

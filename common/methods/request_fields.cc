@@ -1,12 +1,12 @@
 #include "common/methods/request_fields.h"
 
-#include <openssl/sha.h>
-
+#include <memory>
 #include <set>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/digest/digest.h"
 #include "common/status/status.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -41,6 +41,17 @@ bool HoldsPersonal(const Descriptor* type, std::set<const Descriptor*>* seen) {
   return false;
 }
 
+std::string Deterministic(const Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializePartialToCodedStream(&coded);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 const std::string& Text(const Message& message, absl::string_view name) {
@@ -69,18 +80,19 @@ const FieldDescriptor* ResourceField(const Message& request,
   return nullptr;
 }
 
-std::string Digest(const Message& request) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    request.SerializePartialToCodedStream(&coded);
+RequestDigests Digest(const Message& request) {
+  const std::string whole = Deterministic(request);
+  if (!HoldsPersonal(request.GetDescriptor())) {
+    return {digest::Sha256(whole), ""};
   }
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         digest);
-  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
+  std::unique_ptr<Message> plain(request.New());
+  plain->CopyFrom(request);
+  ClearPersonal(plain.get());
+  const std::string rest = Deterministic(*plain);
+  if (rest == whole) return {digest::Sha256(rest), ""};
+  // No message begins with the byte 0: it tells the two apart.
+  return {digest::Sha256(absl::StrCat(absl::string_view("\0", 1), rest)),
+          digest::Sha256(whole)};
 }
 
 absl::Status CheckEtag(const resource::Item& item, absl::string_view etag) {

@@ -22,9 +22,15 @@ bool Flag(const google::protobuf::Message& message, absl::string_view field);
 const google::protobuf::FieldDescriptor* ResourceField(
     const google::protobuf::Message& request, const resource::Kind& kind);
 
-// SHA-256 of what the request asks for: two requests under one request_id are
-// the same when their digests are.
-std::string Digest(const google::protobuf::Message& request);
+// SHA-256 of what a request asks for: two requests under one request_id are the
+// same when their digests are.
+struct RequestDigests {
+  // Of the request less its personal fields, and of whether it has any.
+  std::string plain;
+  // Of all of it; empty where it has no personal fields.
+  std::string personal;
+};
+RequestDigests Digest(const google::protobuf::Message& request);
 
 // OK when `etag` is empty, `*`, or the item's; ABORTED otherwise (AIP-154).
 absl::Status CheckEtag(const resource::Item& item, absl::string_view etag);

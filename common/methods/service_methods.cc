@@ -84,7 +84,9 @@ void ServiceMethods::AddWrite(absl::string_view method, WriteFn decide) {
     command.request_id = Text(*request, "request_id");
     command.validate_only = Flag(*request, "validate_only");
     if (!command.request_id.empty()) {
-      command.request_digest = Digest(*request);
+      RequestDigests digests = Digest(*request);
+      command.request_digest = std::move(digests.plain);
+      command.personal_digest = std::move(digests.personal);
     }
     command.deadline = call->deadline();
     command.abandoned = [call] { return call->abandoned(); };

@@ -1,7 +1,5 @@
 #include "common/resource/item.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -47,20 +45,11 @@ std::string Deterministic(const Message& message) {
   return bytes;
 }
 
-std::string Sha256(absl::string_view bytes) {
-  // Fetched once: SHA256() looks the algorithm up each time (OpenSSL 3.0).
-  static const EVP_MD* const kAlgorithm =
-      EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, kAlgorithm, nullptr);
-  return std::string(reinterpret_cast<const char*>(digest), size);
-}
-
 // `plain` is the serialized resource without its etag.
-std::string Etag(absl::string_view plain, absl::string_view salt) {
+std::string Etag(const EtagKey& key, absl::string_view plain,
+                 absl::string_view salt) {
   const std::string digest =
-      salt.empty() ? Sha256(plain) : Sha256(absl::StrCat(salt, plain));
+      salt.empty() ? key.Digest(plain) : key.Digest(absl::StrCat(salt, plain));
   return absl::StrCat(
       "\"", absl::BytesToHexString(digest.substr(0, kEtagBytes)), "\"");
 }
@@ -188,7 +177,7 @@ absl::string_view Item::plain() const {
 // Of several threads that come at once the first one's result is kept.
 void Item::Seal() const {
   static absl::Mutex mutex(absl::kConstInit);
-  const std::string etag = Etag(plain(), personal_salt_);
+  const std::string etag = Etag(*kind_.etag_key, plain(), personal_salt_);
   std::string form_bytes;
   if (hides_from_public_) {
     std::unique_ptr<Message> form(kind_.prototype->New());

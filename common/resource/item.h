@@ -87,8 +87,10 @@ class Item {
   // As the public sees it; null when the public does not see it. The same
   // object as bytes() where nothing is hidden from the public.
   const std::string* public_bytes() const;
-  // Quoted, as in HTTP. A digest of the full effective resource, the personal
-  // part salted, so that it tells nothing of a person.
+  // Quoted, as in HTTP. A digest of the full effective resource under the
+  // catalogue's EtagKey, so that nobody can try hidden values against it; the
+  // personal part is salted besides, so that nobody at all can once it is
+  // erased.
   std::string etag() const;
   int64_t revision() const { return revision_; }
   const std::string& personal_salt() const { return personal_salt_; }

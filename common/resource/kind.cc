@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/digest/digest.h"
 #include "common/resource/names.h"
 #include "google/api/resource.pb.h"
 #include "transparency/type/v1/annotations.pb.h"
@@ -161,8 +162,24 @@ std::string Kind::TitleOf(const google::protobuf::Message& resource) const {
       IdOf(reflection->GetStringReference(resource, name_field, &scratch)));
 }
 
+EtagKey::EtagKey() { Set(digest::RandomBytes(digest::kBytes)); }
+
+void EtagKey::Set(std::string key) {
+  key_.store(std::make_shared<const std::string>(std::move(key)));
+}
+
+std::string EtagKey::Digest(absl::string_view bytes) const {
+  return digest::Hmac(*key_.load(), bytes);
+}
+
+std::string Catalogue::service() const {
+  const std::string& type = kinds_.front()->type;
+  return type.substr(0, type.find('/'));
+}
+
 absl::Status Catalogue::Add(const Descriptor* descriptor, KindRules rules) {
   auto kind = std::make_unique<Kind>();
+  kind->etag_key = etag_key_;
   kind->descriptor = descriptor;
   kind->prototype =
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -103,6 +104,21 @@ struct HiddenField {
   std::shared_ptr<const Predicate> audience;
 };
 
+// What etags are digested under: without it nobody can tell whether a guess at
+// what an etag covers is right. Random until it is set, to what all replicas of
+// a database share, before the first of its items is made. Thread-safe.
+class EtagKey {
+ public:
+  EtagKey();
+
+  void Set(std::string key);
+  // 32 bytes.
+  std::string Digest(absl::string_view bytes) const;
+
+ private:
+  std::atomic<std::shared_ptr<const std::string>> key_;
+};
+
 // One kind of resource: its descriptor, what its annotations say, its rules.
 // Immutable once in a Catalogue.
 struct Kind {
@@ -128,6 +144,7 @@ struct Kind {
   std::vector<const google::protobuf::FieldDescriptor*> personal_fields;
   std::shared_ptr<const Predicate> visible_when;  // null: everybody
   std::vector<HiddenField> hidden_fields;
+  std::shared_ptr<const EtagKey> etag_key;  // of the catalogue
 
   KindRules rules;
 
@@ -157,6 +174,13 @@ class Catalogue {
   const std::vector<std::unique_ptr<const Kind>>& kinds() const {
     return kinds_;
   }
+  // The service whose kinds these are, as their types begin:
+  // "certification.transparency". There is a kind.
+  std::string service() const;
+
+  // Of all its kinds.
+  EtagKey& etag_key() const { return *etag_key_; }
+
   // Null when there is none.
   const Kind* ByDescriptor(const google::protobuf::Descriptor* type) const;
   const Kind* ByType(absl::string_view resource_type) const;
@@ -164,6 +188,7 @@ class Catalogue {
   const Kind* ByName(absl::string_view name) const;
 
  private:
+  std::shared_ptr<EtagKey> etag_key_ = std::make_shared<EtagKey>();
   std::vector<std::unique_ptr<const Kind>> kinds_;
   absl::flat_hash_map<const google::protobuf::Descriptor*, const Kind*>
       by_descriptor_;

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/journal/check.h"
 #include "common/journal/clock.h"
+#include "common/journal/convert.h"
 #include "common/journal/replica.h"
 #include "common/postgres/session.h"
 #include "common/server/program.h"
@@ -23,6 +24,9 @@ ABSL_FLAG(std::string, database, "",
           "\"host=/run/x dbname=certification user=certification\"");
 ABSL_FLAG(absl::Duration, max_staleness, absl::Minutes(10),
           "how long reads are served after the last proof of being current");
+ABSL_FLAG(absl::Duration, integrity_interval, absl::Minutes(10),
+          "pause between two passes of the check that compares the database "
+          "with its journal while the service runs");
 ABSL_FLAG(std::string, target, "",
           "seed: host:port of the running service; empty: --listen's");
 ABSL_FLAG(std::string, token_file, "",
@@ -45,6 +49,7 @@ absl::Status Serve(const Service& service) {
   journal::ReplicaOptions options;
   options.conninfo = absl::GetFlag(FLAGS_database);
   options.store.max_staleness = absl::GetFlag(FLAGS_max_staleness);
+  options.auditor.interval = absl::GetFlag(FLAGS_integrity_interval);
   auto replica = ReplicaProcess::Make(service, server::OptionsFromFlags(),
                                       std::move(options), &clock);
   return replica.ok() ? (*replica)->Run() : replica.status();
@@ -55,6 +60,14 @@ absl::Status Migrate(const Service& service) {
   if (!session.ok()) return session.status();
   auto applied = postgres::Migrate(session->get(), SchemaOf(service));
   if (!applied.ok()) return applied.status();
+  resource::Catalogue catalogue;
+  absl::Status status = service.add_kinds(&catalogue);
+  if (!status.ok()) return status;
+  auto converted = journal::ConvertJournal(session->get(), catalogue);
+  if (!converted.ok()) return converted.status();
+  if (*converted > 0) {
+    std::cout << "wrote " << *converted << " journal entries anew\n";
+  }
   std::cout << (applied->empty()
                     ? "the schema is up to date"
                     : absl::StrCat("applied ", absl::StrJoin(*applied, ", ")))

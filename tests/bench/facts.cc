@@ -23,8 +23,8 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "certification-service/domain/registry_rules.h"
+#include "common/digest/digest.h"
 #include "common/journal/clock.h"
-#include "common/journal/entry.h"
 #include "common/journal/replica.h"
 #include "google/protobuf/message.h"
 #include "prometheus/registry.h"
@@ -108,7 +108,7 @@ void AddDocument(const std::string& number, int kind, v1::Certificate* to) {
                                  number, "/", kind, ".pdf"));
   document->set_media_type("application/pdf");
   document->set_size_bytes(100'000 + kind * 12'345);
-  document->set_sha256(Hex(journal::Sha256(absl::StrCat(kind, number))));
+  document->set_sha256(Hex(digest::Sha256(absl::StrCat(kind, number))));
 }
 
 v1::CertificateStep* AddStep(v1::CertificateStep::Kind kind, int year,

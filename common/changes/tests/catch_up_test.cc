@@ -17,10 +17,12 @@ class ReaderHold {
  public:
   explicit ReaderHold(JournalReader* reader) {
     for (int i = 0; i < JournalReaderOptions().sessions; ++i) {
-      reader->Submit(
-          {absl::InfiniteFuture(), nullptr,
-           [over = over_](const auto&) { over->WaitForNotification(); },
-           /*of_stream=*/true});
+      reader->Submit({absl::InfiniteFuture(), nullptr,
+                      [over = over_](const auto&, bool) {
+                        over->WaitForNotification();
+                        return true;
+                      },
+                      /*of_stream=*/true});
     }
   }
   ~ReaderHold() { Release(); }

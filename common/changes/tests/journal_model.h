@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,11 +37,28 @@ class JournalModel {
       step.before = items[step.entry.name];
       step.after = Make(step.entry.name, body, step.entry.record_time);
       items[step.entry.name] = step.after;
+      if (step.after->deleted()) {
+        deletions_[step.entry.name] = step.entry.revision;
+      }
       steps_.push_back(std::move(step));
+    }
+    for (const auto& [name, item] : items) {
+      if (item->deleted()) deleted_.insert(name);
     }
   }
 
   const std::vector<Step>& steps() const { return steps_; }
+
+  // Deleted as the journal ends: nothing of it is told but to staff.
+  bool IsWithheld(const std::string& name,
+                  const resource::Caller& caller) const {
+    return deleted_.count(name) > 0 && !caller.HasRole("staff");
+  }
+  // When the resource was deleted last; -1: never.
+  int64_t LastDeletion(const std::string& name) const {
+    auto found = deletions_.find(name);
+    return found == deletions_.end() ? -1 : found->second;
+  }
 
   // "3 ADDED widgets/a" for each event after a revision up to another.
   std::vector<std::string> Events(const resource::Caller& caller, int64_t after,
@@ -68,7 +86,7 @@ class JournalModel {
       const resource::Form form(step.after->kind(), caller);
       if ((form.Sees(*step.after) ||
            (step.before != nullptr && form.Sees(*step.before))) &&
-          wanted(step)) {
+          !IsWithheld(step.entry.name, caller) && wanted(step)) {
         told.push_back(step.entry.revision);
       }
     }
@@ -80,6 +98,7 @@ class JournalModel {
                                                 const std::string& name,
                                                 int64_t revision,
                                                 absl::Time time) const {
+    if (IsWithheld(name, caller)) return nullptr;
     for (int64_t i = revision; i >= 0; --i) {
       const auto place = static_cast<size_t>(i);
       if (steps_[place].entry.name != name) continue;
@@ -118,6 +137,8 @@ class JournalModel {
 
   std::vector<Step> steps_;
   std::vector<std::string> bodies_;  // as of each step, erasures too
+  std::map<std::string, int64_t> deletions_;
+  std::set<std::string> deleted_;
 };
 
 }  // namespace transparency::changes

@@ -1,7 +1,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "common/changes/tests/changes_desk.h"
+#include "common/digest/digest.h"
+#include "common/postgres/params.h"
+#include "google/protobuf/util/time_util.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace transparency::changes {
@@ -80,8 +84,13 @@ TEST_F(ReadsTest, ActorAndReasonAreStaffs) {
   EXPECT_EQ(to_staff.digest().size(), 64u);
   EXPECT_EQ(to_staff.public_digest().size(), 64u);
   Change less = to_staff;
+  EXPECT_EQ(to_staff.salt().size(), 64u);
+  EXPECT_FALSE(to_staff.body().empty());
   less.clear_actor();
   less.clear_reason();
+  less.clear_salt();
+  less.clear_request_id();
+  less.clear_body();
   EXPECT_EQ(to_public.SerializeAsString(), less.SerializeAsString());
   ListChangesRequest request;
   request.set_actor("tester");
@@ -96,11 +105,103 @@ TEST_F(ReadsTest, WhatIsHiddenLeavesAGap) {
   Put(MakePerson("p", "p@example.org"));
   Put(MakeNotice("n", false, kStart + absl::Hours(1)));
   Put(MakeNotice("n", true, kStart + absl::Hours(1)), kUpdated);
-  Put(MakeWidget("a", "1"), Change::DELETED);
   EXPECT_THAT(Listed(kPublic),
-              ElementsAre("4 DELETED widgets/a", "3 UPDATED notices/n",
-                          "0 CREATED widgets/a"));
-  EXPECT_EQ(Listed(kStaff).size(), 5u);
+              ElementsAre("3 UPDATED notices/n", "0 CREATED widgets/a"));
+  EXPECT_EQ(Listed(kStaff).size(), 4u);
+}
+
+TEST_F(ReadsTest, WhatIsDeletedIsToldToStaffAloneUntilItIsUndeleted) {
+  Put(MakeWidget("a", "1"));
+  Put(MakeWidget("b", "2"));
+  Put(MakeWidget("a", "1"), Change::DELETED);
+  GetResourceAtRequest at;
+  at.set_name("widgets/a");
+  at.set_revision(0);
+  for (const resource::Caller& caller : {kPublic, kAnn}) {
+    EXPECT_THAT(Listed(caller), ElementsAre("1 CREATED widgets/b"));
+    ListChangesRequest one;
+    one.set_name("widgets/a");
+    EXPECT_THAT(Listed(caller, one), testing::IsEmpty());
+    EXPECT_EQ(Refused(caller, at, &Desk::At), "NOT_FOUND RESOURCE_NOT_FOUND");
+  }
+  EXPECT_EQ(Listed(kStaff).size(), 3u);
+  EXPECT_TRUE(desk_.At(kStaff, at).ok());
+  Put(MakeWidget("a", "1"), Change::UNDELETED);
+  EXPECT_THAT(Listed(kPublic),
+              ElementsAre("3 UNDELETED widgets/a", "2 DELETED widgets/a",
+                          "1 CREATED widgets/b", "0 CREATED widgets/a"));
+  EXPECT_TRUE(desk_.At(kPublic, at).ok());
+}
+
+// What the public is told suffices for every digest; of what it is not told it
+// learns that there was an entry.
+TEST_F(ReadsTest, ThePublicCanRecomputeTheWholeChain) {
+  Put(MakeWidget("a", "1"));
+  Put(MakePerson("p", "p@example.org"));
+  Put(MakeWidget("b", "2"));
+  Put(MakeWidget("a", "1"), Change::DELETED);
+  Put(MakeNotice("n", false, kStart + absl::Hours(1)));
+  ListChangesRequest request;
+  request.set_include_withheld(true);
+  request.set_order_by("revision");
+  request.set_page_size(2);
+  const std::vector<Change> changes = desk_.ListAll(kPublic, request);
+  ASSERT_EQ(changes.size(), 5u);
+  std::string digest(32, '\0');
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const Change& change = changes[i];
+    EXPECT_EQ(change.revision(), static_cast<int64_t>(i));
+    std::string link = digest;
+    postgres::AppendInt64(&link, change.revision());
+    postgres::AppendInt64(
+        &link, google::protobuf::util::TimeUtil::TimestampToMicroseconds(
+                   change.record_time()));
+    digest = digest::Sha256(
+        absl::StrCat(link, absl::HexStringToBytes(change.leaf_hash())));
+    EXPECT_EQ(change.digest(), absl::BytesToHexString(digest));
+    if (i == 2) {
+      EXPECT_EQ(change.name(), "widgets/b");
+      continue;
+    }
+    Change bare;
+    bare.set_revision(change.revision());
+    *bare.mutable_record_time() = change.record_time();
+    bare.set_leaf_hash(change.leaf_hash());
+    bare.set_digest(change.digest());
+    EXPECT_EQ(change.SerializeAsString(), bare.SerializeAsString());
+  }
+  EXPECT_EQ(desk_.ListAll(kStaff, request).size(), 5u);
+  EXPECT_EQ(desk_.ListAll(kStaff, request).at(0).name(), "widgets/a");
+}
+
+TEST_F(ReadsTest, WhatIsWithheldIsNotSearchedForByWhatItIsAbout) {
+  for (int narrowed = 0; narrowed < 3; ++narrowed) {
+    ListChangesRequest request;
+    request.set_include_withheld(true);
+    if (narrowed == 0) request.set_name("widgets/a");
+    if (narrowed == 1) request.add_types("journal.test/Widget");
+    if (narrowed == 2) request.set_actor("tester");
+    EXPECT_EQ(Refused(kStaff, request, &Desk::List),
+              "INVALID_ARGUMENT include_withheld");
+  }
+}
+
+// Both sessions of the reader have lost their connection, as after a restart of
+// PostgreSQL.
+TEST_F(ReadsTest, ALostSessionIsReplacedBeforeAnybodyNotices) {
+  Put(MakeWidget("a", "1"));
+  const int sessions = JournalReaderOptions().sessions;
+  for (int i = 0; i < 4 * sessions; ++i) Listed(kPublic);
+  database_.TerminateSessions();
+  GetResourceAtRequest at;
+  at.set_name("widgets/a");
+  at.set_revision(0);
+  EXPECT_EQ(Listed(kPublic).size(), 1u);
+  auto read = desk_.At(kPublic, at);
+  EXPECT_TRUE(read.ok()) << read.status();
+  for (int i = 0; i < 4 * sessions; ++i) {
+    EXPECT_EQ(Listed(kPublic).size(), 1u);
+  }
 }
 
 TEST_F(ReadsTest, PagesHoldEachOnce) {
@@ -165,7 +266,6 @@ TEST_F(ReadsTest, AnswersAResourceAsItWas) {
   Put(MakeWidget("a", "1"));
   desk_.replica().clock().Advance(absl::Seconds(10));
   Put(MakeWidget("a", "2"), kUpdated);
-  Put(MakeWidget("a", "2"), Change::DELETED);
   GetResourceAtRequest request;
   request.set_name("widgets/a");
   request.set_revision(0);
@@ -181,6 +281,7 @@ TEST_F(ReadsTest, AnswersAResourceAsItWas) {
   auto by_time = desk_.At(kPublic, request);
   ASSERT_TRUE(by_time.ok()) << by_time.status();
   EXPECT_EQ(by_time->SerializeAsString(), first->SerializeAsString());
+  Put(MakeWidget("a", "2"), Change::DELETED);
   request.set_revision(2);
   EXPECT_EQ(Refused(kPublic, request, &Desk::At),
             "NOT_FOUND RESOURCE_NOT_FOUND");

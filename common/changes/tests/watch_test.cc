@@ -214,6 +214,56 @@ TEST_F(WatchTest, ResumesOnAnotherReplicaBeforeWhatItHasInMemory) {
   EXPECT_EQ(told[251], "BOOKMARK");
 }
 
+// Out of memory and out of the journal: a replica that has just loaded holds no
+// entries.
+TEST_F(WatchTest, WhatWasPublishedAndDeletedIsToldToNobodyWhoComesLater) {
+  Desk& one = NewDesk();
+  Put(one, MakeWidget("seen", "1"));
+  Put(one, MakeWidget("before", "2"));
+  Put(one, MakeWidget("mistake", "3"));
+  Watcher live(&one.hub(), kPublic, Present());
+  ASSERT_TRUE(live.UntilBookmark(2));
+  Put(one, MakeWidget("mistake", "4"), kUpdated);
+  Put(one, MakeWidget("seen", "1"), kDeleted);
+  Put(one, MakeWidget("mistake", "4"), kDeleted);
+  Put(one, MakeWidget("after", "5"));
+  ASSERT_TRUE(live.Until([](const auto& e) { return e.size() >= 8; }));
+  // Who had seen it is told that it is gone.
+  auto told = Told(live.events());
+  told.erase(told.begin(), told.begin() + 4);
+  EXPECT_THAT(told,
+              ElementsAre("CHANGED widgets/mistake", "REMOVED widgets/seen",
+                          "REMOVED widgets/mistake", "ADDED widgets/after"));
+  auto session = database_.Connect();
+  auto row = session->Query("SELECT digest FROM journal WHERE revision = 0", {},
+                            absl::Now() + absl::Seconds(20));
+  ASSERT_TRUE(row.ok());
+  // Behind the first entry: `seen` was there, `mistake` was not yet.
+  const std::string token = journal::Store::RevisionToken(0, row->Bytes(0, 0));
+  Desk& two = NewDesk();
+  for (Desk* desk : {&one, &two}) {
+    Watcher again(&desk->hub(), kPublic, After(token));
+    ASSERT_TRUE(again.UntilBookmark(6));
+    EXPECT_THAT(Told(again.events()),
+                ElementsAre("ADDED widgets/before", "REMOVED widgets/seen",
+                            "ADDED widgets/after", "BOOKMARK"));
+    Watcher staff(&desk->hub(), kStaff, After(token));
+    ASSERT_TRUE(staff.UntilBookmark(6));
+    EXPECT_EQ(staff.events().size(), 7u);
+  }
+  Put(two, MakeWidget("mistake", "4"), Change::UNDELETED);
+  ASSERT_TRUE(one.replica().Await(7));
+  for (Desk* desk : {&one, &two}) {
+    Watcher again(&desk->hub(), kPublic, After(token));
+    ASSERT_TRUE(again.UntilBookmark(7));
+    EXPECT_THAT(Told(again.events()),
+                ElementsAre("ADDED widgets/before", "ADDED widgets/mistake",
+                            "CHANGED widgets/mistake", "REMOVED widgets/seen",
+                            "REMOVED widgets/mistake", "ADDED widgets/after",
+                            "ADDED widgets/mistake", "BOOKMARK"));
+  }
+}
+
 TEST_F(WatchTest, AnErasureIsToldAlsoToWhomItReachesLate) {
   Desk& one = NewDesk();
   Put(one, MakePerson("p", "p@example.org"));

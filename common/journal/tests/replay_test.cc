@@ -22,7 +22,9 @@ std::vector<Replayed> Chain(const std::vector<std::string>& names) {
     test::Widget widget;
     widget.set_name(name);
     entry.body = widget.SerializeAsString();
-    entry.digest = ChainDigest(digest, entry);
+    entry.salt = std::string(32, 's');
+    entry.body_commitment = BodyCommitment(entry.salt, entry.body);
+    entry.digest = ChainDigest(digest, "journal.test", entry);
     digest = entry.digest;
     entries.push_back(replayed);
   }
@@ -54,6 +56,12 @@ TEST_F(ReplayTest, AnotherHistoryIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(Run(entries)));
 }
 
+TEST_F(ReplayTest, ABodyThatTheEntryDoesNotCommitToIsDataLoss) {
+  auto entries = Chain({"widgets/a"});
+  entries[0].entry.body += entries[0].entry.body;
+  EXPECT_TRUE(absl::IsDataLoss(Run(entries)));
+}
+
 TEST_F(ReplayTest, AGapIsDataLoss) {
   auto entries = Chain({"widgets/a", "widgets/b", "widgets/c"});
   entries.erase(entries.begin() + 1);
@@ -63,7 +71,9 @@ TEST_F(ReplayTest, AGapIsDataLoss) {
 TEST_F(ReplayTest, AnUnreadableBodyIsDataLoss) {
   auto entries = Chain({"widgets/a"});
   entries[0].entry.body = "\xff";
-  entries[0].entry.digest = ChainDigest("", entries[0].entry);
+  entries[0].entry.body_commitment =
+      BodyCommitment(entries[0].entry.salt, "\xff");
+  entries[0].entry.digest = ChainDigest("", "journal.test", entries[0].entry);
   EXPECT_TRUE(absl::IsDataLoss(Run(entries)));
 }
 

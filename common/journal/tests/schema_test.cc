@@ -18,8 +18,12 @@ class SchemaTest : public WorkshopTest {
                             const std::string& digest = "sha256('x')") {
     return absl::StrCat(
         "INSERT INTO journal (revision, record_time, name, kind, step, actor, "
-        "reason, request_id, body, digest) VALUES (",
-        revision, ", now(), 'widgets/x', 1, '', '', '', '', '', ", digest, ")");
+        "reason, request_id, body, salt, body_commitment, "
+        "personal_commitment, digest) VALUES (",
+        revision,
+        ", now(), 'widgets/x', 1, '', '', '', '', '', sha256('s'), "
+        "sha256('b'), sha256('p'), ",
+        digest, ")");
   }
 };
 
@@ -42,8 +46,12 @@ TEST_F(SchemaTest, TheOtherConstraintsHoldToo) {
             "personal_salt_length");
   const std::string request =
       "INSERT INTO requests VALUES ('a', 'm', "
-      "'00000000-0000-4000-8000-000000000001', '', -1, '', now());";
+      "'00000000-0000-4000-8000-000000000001', sha256('d'), -1, '', now(), "
+      "NULL, NULL, '{}');";
   EXPECT_EQ(Violated(request + request), "requests_pkey");
+  EXPECT_EQ(Violated("INSERT INTO secret VALUES (true, sha256('x'))"),
+            "secret_pkey");
+  EXPECT_EQ(Violated("UPDATE secret SET key = 'short'"), "secret_key_length");
 }
 
 TEST_F(SchemaTest, ATableThatDoesNotSuitItsKindKeepsTheWriterFromStarting) {
@@ -63,45 +71,6 @@ TEST_F(SchemaTest, ATableThatDoesNotSuitItsKindKeepsTheWriterFromStarting) {
 TEST(Names, HaveParents) {
   EXPECT_EQ(ParentOf("a/b/c/d"), "a/b");
   EXPECT_EQ(ParentOf("a/b"), "");
-}
-
-TEST(Chain, DigestIsThatOfTheDocumentedBytes) {
-  Entry entry;
-  entry.revision = 1;
-  entry.record_time = absl::FromUnixMicros(2);
-  entry.kind = v1::Change::UPDATED;
-  entry.name = "a/b";
-  entry.body = "body";
-  const std::string previous(32, 'p');
-  std::string bytes = previous + "transparency/journal/v1";
-  bytes += std::string("\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\2", 24);
-  bytes += std::string("\0\0\0\3", 4) + "a/b";
-  bytes += std::string(16, '\0');
-  bytes += std::string("\0\0\0\4", 4) + "body";
-  bytes += std::string(4, '\0');
-  EXPECT_EQ(ChainDigest(previous, entry), Sha256(bytes));
-  EXPECT_EQ(ChainDigest("", entry), ChainDigest(std::string(32, '\0'), entry));
-}
-
-TEST(Chain, EveryFieldCounts) {
-  const Entry entry;
-  const std::string digest = ChainDigest("", entry);
-  std::vector<Entry> others(9, entry);
-  others[0].revision = 5;
-  others[1].record_time += absl::Microseconds(1);
-  others[2].name = "x";
-  others[3].step = "x";
-  others[4].actor = "x";
-  others[5].reason = "x";
-  others[6].request_id = "x";
-  others[7].body = "x";
-  others[8].public_digest = std::string(32, 'x');
-  for (size_t i = 0; i < others.size(); ++i) {
-    EXPECT_NE(ChainDigest("", others[i]), digest) << i;
-    for (size_t k = 0; k < i; ++k) {
-      EXPECT_NE(ChainDigest("", others[i]), ChainDigest("", others[k]));
-    }
-  }
 }
 
 // ---- check ----
@@ -155,7 +124,8 @@ TEST_F(CheckTest, DeletedRecordsAreInOrderAndNothingLivesOnThem) {
 
 TEST_F(CheckTest, FindsAnEntryThatWasChanged) {
   EXPECT_THAT(After("UPDATE journal SET actor = 'mallory' WHERE revision = 1"),
-              testing::ElementsAre(HasSubstr("1 has not the digest")));
+              testing::ElementsAre(
+                  HasSubstr("entry 1 (widgets/b) is not what its digest")));
 }
 
 TEST_F(CheckTest, FindsAMissingEntry) {
@@ -181,11 +151,36 @@ TEST_F(CheckTest, FindsABodyThatIsNotAsTheJournal) {
 
 TEST_F(CheckTest, FindsARowTooManyAndARowTooFew) {
   EXPECT_THAT(After("UPDATE widgets SET revision = 0 WHERE number = '2'"),
-              testing::ElementsAre(HasSubstr("its row is of revision 0")));
+              testing::ElementsAre(HasSubstr("widgets/b: its row is of a")));
   EXPECT_THAT(After("DELETE FROM widgets WHERE number = '2'"),
               testing::UnorderedElementsAre(
                   HasSubstr("widgets/b: it has journal entries and no row"),
                   HasSubstr("fits refers to widgets/b")));
+}
+
+TEST_F(CheckTest, FindsAByteOfAnOldEntry) {
+  EXPECT_THAT(After("UPDATE journal SET body = set_byte(body, 3, 88) "
+                    "WHERE revision = 0"),
+              testing::Contains(HasSubstr("entry 0 (widgets/a)")));
+}
+
+TEST_F(CheckTest, FindsARowPutBackToAnEarlierEntry) {
+  TestReplica& replica = NewReplica();
+  ASSERT_TRUE(replica.Put(MakeWidget("a", "3"), kUpdated).ok());
+  EXPECT_THAT(
+      After("UPDATE widgets w SET body = j.body, revision = 0, "
+            "number = '1' FROM journal j "
+            "WHERE j.revision = 0 AND w.name = j.name"),
+      testing::ElementsAre(HasSubstr("widgets/a: its row is of revision 0")));
+}
+
+TEST_F(CheckTest, FindsPersonalFieldsThatAreNotAsTheJournal) {
+  EXPECT_THAT(After("UPDATE personal SET body = set_byte(body, 3, 88)"),
+              testing::ElementsAre(
+                  HasSubstr("people/p: its personal fields are not what")));
+  EXPECT_THAT(After("DELETE FROM personal"),
+              testing::ElementsAre(
+                  HasSubstr("people/p: its personal fields are not what")));
 }
 
 TEST_F(CheckTest, FindsAPersonalBodyOfNobody) {

@@ -35,6 +35,7 @@ class TestReplica {
   void Stop() { replica_->Stop(); }
   Store& store() { return replica_->store(); }
   Writer& writer() { return replica_->writer(); }
+  Replica& replica() { return *replica_; }
   ManualClock& clock() { return clock_; }
   const std::vector<bool>& serving_changes() const { return *changes_; }
 

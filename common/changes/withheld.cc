@@ -1,0 +1,23 @@
+#include "common/changes/withheld.h"
+
+#include "absl/hash/hash.h"
+
+namespace transparency::changes {
+
+bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
+                const resource::Caller& caller) {
+  if (caller.HasRole(resource::kStaffRole)) return false;
+  const resource::Item* item = now.Find(name);
+  return item != nullptr && item->deleted();
+}
+
+bool Untold::Tells(absl::string_view name, Effect effect) {
+  if (effect == Effect::kAdded) names_.insert(absl::HashOf(name));
+  return effect == Effect::kRemoved && names_.erase(absl::HashOf(name)) == 0;
+}
+
+void Untold::Told(absl::string_view name) {
+  if (!names_.empty()) names_.erase(absl::HashOf(name));
+}
+
+}  // namespace transparency::changes
