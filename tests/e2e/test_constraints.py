@@ -10,9 +10,12 @@ HASH = "sha256('x')"
 # A valid row of each table; proofs change single columns of it.
 ROWS = {
     "journal": {"revision": "0", "record_time": "now()", "name": "'x'", "kind": "1", "step": "''", "actor": "''",
-                "reason": "''", "request_id": "''", "body": "''", "public_digest": "NULL", "digest": HASH},
+                "reason": "''", "request_id": "''", "body": "''", "public_digest": "NULL", "salt": HASH,
+                "body_commitment": HASH, "personal_commitment": HASH, "digest": HASH},
     "requests": {"caller": "'a'", "method": "'m'", "request_id": "'11111111-1111-4111-8111-111111111111'",
-                 "digest": HASH, "revision": "0", "answer": "''", "record_time": "now()"},
+                 "digest": HASH, "revision": "0", "answer": "''", "record_time": "now()",
+                 "personal_of": "'{people/a}'"},
+    "secret": {"key": HASH},
     "personal": {"resource": "'a'", "salt": f"substr({HASH}, 1, 16)", "body": "''"},
 
     "schemes": {"name": "'schemes/a'", "title": "'A'"},
@@ -42,7 +45,7 @@ ROWS = {
                        "during": "'[2031-01-01,2031-01-02)'", "shared": "false", "party_size": "1"},
 }
 # Tables without `revision` and `body`, or with their own.
-BARE = ("journal", "requests", "personal", "booking_spaces")
+BARE = ("journal", "requests", "personal", "secret", "booking_spaces")
 # In the order in which a service's valid rows go in.
 TABLES = {
     "certification": ("schemes", "bodies", "products", "management_systems", "certificates"),
@@ -75,8 +78,16 @@ PROOFS = {
     "journal_kind_known": insert("journal", revision="1", kind="7"),
     "journal_digest_length": insert("journal", revision="1", digest="'short'"),
     "journal_public_digest_length": insert("journal", revision="1", public_digest="'short'"),
+    "journal_salted": insert("journal", revision="1", salt="NULL"),
     "journal_append_only": "UPDATE journal SET step = 'other';",
     "schema_migrations_pkey": "INSERT INTO schema_migrations SELECT * FROM schema_migrations;",
+    "requests_digest_length": insert("requests", caller="'b'", digest="'short'"),
+    "requests_personal_salted": insert("requests", caller="'b'", personal_digest=HASH),
+    "requests_personal_digest_length": insert("requests", caller="'b'", personal_digest="'short'",
+                                              personal_salt=f"substr({HASH}, 1, 16)"),
+    "requests_personal_salt_length": insert("requests", caller="'b'", personal_digest=HASH, personal_salt="'short'"),
+    "secret_is_one": insert("secret", one="false"),
+    "secret_key_length": "UPDATE secret SET key = 'short';",
     "personal_salt_length": insert("personal", resource="'b'", salt="'short'"),
 
     "schemes_name_form": insert("schemes", name="'schemes/B'"),
