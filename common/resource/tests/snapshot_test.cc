@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/digest/digest.h"
 #include "common/resource/tests/library.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -294,6 +296,29 @@ TEST_F(SnapshotTest, TheEtagCoversPersonalFieldsThroughTheirSaltAlone) {
   EXPECT_EQ(make("Ann", "s1")->etag(), make("Ann", "s1")->etag());
   EXPECT_NE(make("Ann", "s1")->etag(), make("Bob", "s1")->etag());
   EXPECT_NE(make("Ann", "s1")->etag(), make("Ann", "s2")->etag());
+}
+
+// Whoever knows all of a resource but a hidden value cannot try values until
+// the etag fits: he lacks the key, which replicas of one database share.
+TEST_F(SnapshotTest, TheEtagConfirmsNoGuessWithoutItsKey) {
+  Book book = MakeBook("x");
+  book.set_value(255670);
+  const auto etag = [&](const std::string& key) {
+    catalogue_.etag_key().Set(key);
+    return Make(book)->etag();
+  };
+  const std::string mine = etag("mine");
+  EXPECT_EQ(etag("other").size(), mine.size());
+  EXPECT_NE(etag("other"), mine);
+  EXPECT_EQ(etag("mine"), mine);
+  const std::string guess = Make(book)->StoredBody();
+  EXPECT_EQ(mine, absl::StrCat("\"",
+                               absl::BytesToHexString(
+                                   digest::Hmac("mine", guess).substr(0, 8)),
+                               "\""));
+  EXPECT_EQ(
+      mine.find(absl::BytesToHexString(digest::Sha256(guess).substr(0, 8))),
+      std::string::npos);
 }
 
 TEST_F(SnapshotTest, StoredFormsHoldPersonalFieldsApart) {
