@@ -25,6 +25,11 @@ struct FreeMac {
 };
 using Mac = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
 
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+
 Mac NewMac() {
   static EVP_MAC* const kAlgorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   Mac mac(EVP_MAC_CTX_new(kAlgorithm));
@@ -38,14 +43,21 @@ Mac NewMac() {
 
 }  // namespace
 
-std::string Sha256(absl::string_view bytes) {
-  // Fetched once: SHA256() looks the algorithm up each time (OpenSSL 3.0).
+std::string Sha256(absl::string_view bytes) { return Sha256(bytes, ""); }
+
+std::string Sha256(absl::string_view first, absl::string_view second) {
+  // Both kept: to find the algorithm (OpenSSL 3.0) and to make a context costs
+  // as much as a small digest.
   static const EVP_MD* const kAlgorithm =
       EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const Context context(EVP_MD_CTX_new());
   unsigned char digest[kBytes];
   unsigned int size = 0;
-  Require(EVP_Digest(bytes.data(), bytes.size(), digest, &size, kAlgorithm,
-                     nullptr) == 1);
+  EVP_MD_CTX* const with = context.get();
+  Require(EVP_DigestInit_ex(with, kAlgorithm, nullptr) == 1 &&
+          EVP_DigestUpdate(with, first.data(), first.size()) == 1 &&
+          EVP_DigestUpdate(with, second.data(), second.size()) == 1 &&
+          EVP_DigestFinal_ex(with, digest, &size) == 1);
   return std::string(reinterpret_cast<const char*>(digest), size);
 }
 

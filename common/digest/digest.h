@@ -12,6 +12,8 @@ namespace transparency::digest {
 inline constexpr size_t kBytes = 32;
 
 std::string Sha256(absl::string_view bytes);
+// Of one behind the other.
+std::string Sha256(absl::string_view first, absl::string_view second);
 
 // HMAC-SHA-256 (RFC 2104): tells nothing of `bytes` to whoever lacks the key.
 std::string Hmac(absl::string_view key, absl::string_view bytes);

@@ -18,7 +18,7 @@ constexpr char kPersonal[] = "personal";
 constexpr char kNonce[] = "nonce";
 
 std::string Commitment(absl::string_view key, absl::string_view part) {
-  return digest::Sha256(absl::StrCat(key, part));
+  return digest::Sha256(key, part);
 }
 
 std::string Commit(absl::string_view salt, absl::string_view label,

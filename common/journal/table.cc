@@ -135,21 +135,23 @@ void Table::WriteSql() {
       ") IS DISTINCT FROM (", theirs, ")");
   select_names_ = absl::StrCat("SELECT name, body FROM ", name_);
   const bool personal = !kind_->personal_fields.empty();
-  const std::string with_entry = absl::StrCat(
-      " FROM ", name_,
-      " t LEFT JOIN journal j ON j.revision = t.revision"
-      " AND j.name = t.name",
-      personal ? " LEFT JOIN personal p ON p.resource = t.name" : "");
-  select_bodies_ = absl::StrCat(
-      "SELECT t.body, t.revision, j.salt, j.body_commitment",
-      personal ? ", j.personal_commitment, p.salt, p.body" : "", with_entry);
+  const auto with_entry = [&](absl::string_view more) {
+    return absl::StrCat(
+        " FROM ", name_, " t LEFT JOIN journal j ON j.revision = t.revision",
+        more, personal ? " LEFT JOIN personal p ON p.resource = t.name" : "");
+  };
+  select_bodies_ =
+      absl::StrCat("SELECT t.body, t.revision, j.salt, j.body_commitment",
+                   personal ? ", j.personal_commitment, p.salt, p.body" : "",
+                   with_entry(""));
   select_audit_ = absl::StrCat(
       "SELECT t.name, t.body, t.revision, j.salt, j.body_commitment, ",
       personal ? "j.personal_commitment, p.salt, p.body"
                : "NULL::bytea, NULL::bytea, NULL::bytea",
       ", (SELECT l.revision FROM journal l WHERE l.name = t.name"
       " ORDER BY l.revision DESC LIMIT 1)",
-      with_entry, " WHERE t.name > $1::text ORDER BY t.name LIMIT $2::bigint");
+      with_entry(" AND j.name = t.name"),
+      " WHERE t.name > $1::text ORDER BY t.name LIMIT $2::bigint");
   select_missing_ = absl::StrCat(
       "SELECT n FROM unnest($1::text[]) n WHERE NOT EXISTS (SELECT FROM ",
       name_, " t WHERE t.name = n)");

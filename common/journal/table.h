@@ -43,8 +43,9 @@ class Table {
   // Of rows $1 names with $2 row JSONs (arrays): names whose typed columns are
   // not what the JSON gives.
   const std::string& mismatches() const { return mismatches_; }
-  // Every row, for COPY: body, revision, of the entry of that name and revision
-  // salt and body commitment, NULL where there is none; and where the kind has
+  // Every row, for COPY: body, revision, of the entry of that revision
+  // salt and body commitment, NULL where there is none (an index holds them;
+  // that the entry has this name too is for the check); and where the kind has
   // personal fields its personal commitment, then personal salt and body, NULL
   // where nothing is stored.
   const std::string& select_bodies() const { return select_bodies_; }

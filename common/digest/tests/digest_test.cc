@@ -21,6 +21,12 @@ TEST(Digest, Sha256IsThatOfTheStandard) {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+TEST(Digest, Sha256OfTwoIsThatOfOneBehindTheOther) {
+  EXPECT_EQ(Sha256("ab", "c"), Sha256("abc"));
+  EXPECT_EQ(Sha256("", "abc"), Sha256("abc"));
+  EXPECT_EQ(Sha256("abc", ""), Sha256("abc"));
+}
+
 // RFC 4231, test cases 1, 2 and 6.
 TEST(Digest, HmacIsThatOfTheStandard) {
   EXPECT_EQ(Hex(Hmac(std::string(20, '\x0b'), "Hi There")),
