@@ -1,14 +1,17 @@
 #include "common/rpc/log.h"
 
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "common/rpc/log_file.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "spdlog/formatter.h"
+#include "spdlog/sinks/base_sink.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -47,6 +50,25 @@ class JsonFormatter : public spdlog::formatter {
   std::unique_ptr<spdlog::formatter> clone() const override {
     return std::make_unique<JsonFormatter>();
   }
+};
+
+// Lines to a LogFile. A line that cannot be written is spdlog's business, which
+// says so on standard error, once a second at most.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(std::unique_ptr<LogFile> file) : file_(std::move(file)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    absl::Status status =
+        file_->Write(absl::string_view(line.data(), line.size()));
+    if (!status.ok()) throw spdlog::spdlog_ex(std::string(status.message()));
+  }
+  void flush_() override {}
+
+  const std::unique_ptr<LogFile> file_;
 };
 
 // Before SetUpLog (in tests) members go where the default logger writes.
@@ -98,17 +120,25 @@ size_t CharacterLength(absl::string_view text) {
 
 }  // namespace
 
-void SetUpLog(spdlog::level::level_enum level) {
-  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+absl::Status SetUpLog(const LogOptions& options) {
+  spdlog::sink_ptr sink;
+  if (options.file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    auto file = LogFile::Open(options.file, options.file_bytes, options.files);
+    if (!file.ok()) return file.status();
+    sink = std::make_shared<FileSink>(*std::move(file));
+  }
   sink->set_formatter(std::make_unique<JsonFormatter>());
   auto logger = std::make_shared<spdlog::logger>("text", sink);
   auto members = std::make_shared<spdlog::logger>(kMembersLogger, sink);
   spdlog::drop(kMembersLogger);
   spdlog::set_default_logger(logger);
   spdlog::register_logger(members);
-  spdlog::set_level(level);
+  spdlog::set_level(options.level);
   google::protobuf::SetLogHandler(&DropProtobufLog);
   gpr_set_log_function(&ForwardGrpcLog);
+  return absl::OkStatus();
 }
 
 LogLine::LogLine(spdlog::level::level_enum level, absl::string_view message)

@@ -1,18 +1,30 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "spdlog/common.h"
 
-// The structured log: one JSON object per line on standard error. Lines with
-// fields come from LogLine; text logged with spdlog::info and its like becomes
-// the field "message".
+// The structured log: one JSON object per line on standard error or in a file.
+// Lines with fields come from LogLine; text logged with spdlog::info and its
+// like becomes the field "message".
 namespace transparency::rpc {
 
-// Sends spdlog's default logger, LogLine and the logs of gRPC and protobuf to
-// standard error as JSON lines. Called by main, before threads are started.
-void SetUpLog(spdlog::level::level_enum level);
+struct LogOptions {
+  spdlog::level::level_enum level = spdlog::level::info;
+  // Empty: standard error. Else as LogFile takes them.
+  std::string file;
+  int64_t file_bytes = 0;
+  int files = 0;
+};
+
+// Sends spdlog's default logger, LogLine and the logs of gRPC and protobuf
+// where the options say, as JSON lines; each is with the operating system when
+// the call that logs it returns. Called by main, before threads are started.
+// Fails, and changes nothing, when the file cannot be written.
+absl::Status SetUpLog(const LogOptions& options);
 
 // One line, written when it goes out of scope, unless its level is not logged.
 //   LogLine(spdlog::level::info, "call").Text("method", m).Number("ms", 3);

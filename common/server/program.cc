@@ -36,6 +36,13 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
           "how long running calls may take to finish after SIGTERM");
 ABSL_FLAG(std::string, log_level, "info",
           "least level logged: trace, debug, info, warning, error, critical");
+ABSL_FLAG(std::string, log_file, "",
+          "file that the log is appended to; empty: standard error");
+ABSL_FLAG(int64_t, log_file_bytes, 20 << 20,
+          "most bytes of --log_file; then it becomes FILE.1, FILE.1 becomes "
+          "FILE.2 and so on");
+ABSL_FLAG(int32_t, log_files, 5,
+          "how many of these older files are kept beside --log_file");
 ABSL_FLAG(absl::Duration, max_call_time, absl::Seconds(30),
           "cap of a unary call's deadline");
 ABSL_FLAG(absl::Duration, max_stream_time, absl::Hours(1),
@@ -157,7 +164,18 @@ int Main(int argc, char** argv, const Program& program) {
                  program.name.c_str(), level.c_str(), program.name.c_str());
     return kUsageError;
   }
-  rpc::SetUpLog(spdlog::level::from_str(level));
+  rpc::LogOptions log;
+  log.level = spdlog::level::from_str(level);
+  log.file = absl::GetFlag(FLAGS_log_file);
+  log.file_bytes = absl::GetFlag(FLAGS_log_file_bytes);
+  log.files = absl::GetFlag(FLAGS_log_files);
+  absl::Status logged = rpc::SetUpLog(log);
+  if (!logged.ok()) {
+    std::fprintf(stderr, "%s: --log_file: %s; see %s --help\n",
+                 program.name.c_str(), std::string(logged.message()).c_str(),
+                 program.name.c_str());
+    return kUsageError;
+  }
   std::vector<std::string> arguments;
   for (size_t i = 2; i < positional.size(); ++i) {
     arguments.emplace_back(positional[i]);
