@@ -17,10 +17,6 @@
 namespace transparency::postgres {
 namespace {
 
-// Any number that no other user of the database takes.
-constexpr char kLock[] = "SELECT pg_advisory_lock(7301550441)";
-constexpr char kUnlock[] = "SELECT pg_advisory_unlock(7301550441)";
-
 constexpr char kCreateTable[] = R"sql(
   CREATE TABLE IF NOT EXISTS schema_migrations (
     component text NOT NULL,
@@ -159,13 +155,17 @@ absl::StatusOr<int> OldestSuited(const Migration& migration) {
 absl::StatusOr<std::vector<std::string>> Migrate(
     Session* session, const std::vector<Component>& components) {
   const absl::Time deadline = absl::Now() + kLimit;
-  absl::Status status =
-      session->Execute(absl::StrCat("SET lock_timeout = 0; ", kLock), deadline);
+  absl::Status status = session->Execute(
+      absl::StrCat("SET lock_timeout = 0; SELECT pg_advisory_lock(",
+                   kMigrationLock, ")"),
+      deadline);
   if (!status.ok()) return status;
   auto done = MigrateLocked(session, components);
   if (session->usable()) {
-    status = session->Execute(absl::StrCat("RESET lock_timeout; ", kUnlock),
-                              deadline);
+    status = session->Execute(
+        absl::StrCat("RESET lock_timeout; SELECT pg_advisory_unlock(",
+                     kMigrationLock, ")"),
+        deadline);
     if (done.ok() && !status.ok()) return status;
   }
   return done;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,10 @@
 #include "common/postgres/session.h"
 
 namespace transparency::postgres {
+
+// The advisory lock under which a database's schema and grants are changed: any
+// number that nobody else takes there.
+inline constexpr int64_t kMigrationLock = 7301550441;
 
 // One forward-only step of a schema: a file NNNN_name.sql whose first lines
 // hold a comment `-- suits: N`: the oldest binary, named by its newest

@@ -14,6 +14,7 @@
 #include "common/journal/clock.h"
 #include "common/journal/convert.h"
 #include "common/journal/replica.h"
+#include "common/postgres/grants.h"
 #include "common/postgres/session.h"
 #include "common/server/program.h"
 #include "common/service/replica_process.h"
@@ -22,6 +23,10 @@
 ABSL_FLAG(std::string, database, "",
           "conninfo or URI of the service's own database, as libpq reads it: "
           "\"host=/run/x dbname=certification user=certification\"");
+ABSL_FLAG(std::string, service_role, "",
+          "migrate: the role that serve's --database names; it is given what a "
+          "service needs and no more, so --database here names the owner of "
+          "the tables; empty: no rights are changed");
 ABSL_FLAG(absl::Duration, max_staleness, absl::Minutes(10),
           "how long reads are served after the last proof of being current");
 ABSL_FLAG(absl::Duration, integrity_interval, absl::Minutes(10),
@@ -67,6 +72,11 @@ absl::Status Migrate(const Service& service) {
   if (!converted.ok()) return converted.status();
   if (*converted > 0) {
     std::cout << "wrote " << *converted << " journal entries anew\n";
+  }
+  const std::string role = absl::GetFlag(FLAGS_service_role);
+  if (!role.empty()) {
+    status = postgres::GrantService(session->get(), role);
+    if (!status.ok()) return status;
   }
   std::cout << (applied->empty()
                     ? "the schema is up to date"

@@ -151,8 +151,8 @@ class Bench:
 
     # ---- processes ----
 
-    def conninfo(self, database, cluster='fast'):
-        return f'host={self.scratch}/{cluster}/socket dbname={database} user={database}'
+    def conninfo(self, database, cluster='fast', role=None):
+        return f'host={self.scratch}/{cluster}/socket dbname={database} user={role or database}'
 
     def run(self, *arguments, **more):
         done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True,
@@ -295,7 +295,8 @@ class Bench:
 
     def migrate(self, database, cluster='fast'):
         self.run(self.bin / 'certification-service', 'migrate',
-                 f'--database={self.conninfo(database, cluster)}')
+                 f'--database={self.conninfo(database, cluster, f"{database}_owner")}',
+                 f'--service_role={database}')
 
     def sql(self, database, statement, cluster='fast'):
         return self.run(os.environ['PSQL'], '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1',

@@ -44,6 +44,22 @@ def with_database(conninfo, name):
     return " ".join(kept + [f"dbname={name}"])
 
 
+# The roles of every database of the tests: what migrates, and what services run as.
+OWNER, SERVICE = "e2e_owner", "e2e_service"
+
+
+def as_role(conninfo, role):
+    """The conninfo with another role."""
+    kept = [part for part in conninfo.split() if not part.startswith("user=")]
+    return " ".join([f"user={role}"] + kept)
+
+
+def make_roles(conninfo):
+    for role in (OWNER, SERVICE):
+        if not psql(conninfo, f"SELECT FROM pg_roles WHERE rolname = '{role}'"):
+            psql(conninfo, f"CREATE ROLE {role} LOGIN")
+
+
 def wait_until(condition, what, seconds=WAIT_SECONDS):
     """Waits for a condition to hold; its value. Fails with `what` when it does not."""
     deadline = time.monotonic() + seconds
@@ -175,15 +191,18 @@ class Suite:
         return token
 
     def database(self, service, conninfo=None):
-        """A fresh, migrated database of a service; its conninfo."""
+        """A fresh, migrated database of a service; the conninfo of its superuser."""
         if service not in self.databases:
             name = f"e2e_{service}_{self.id}"
-            psql(conninfo or server_conninfo(), f'CREATE DATABASE "{name}"')
-            own = with_database(conninfo or server_conninfo(), name)
-            psql(own, "CREATE EXTENSION IF NOT EXISTS btree_gist")
-            self.databases[service] = own
-            self.run(service, "migrate", f"--database={own}")
+            server = conninfo or server_conninfo()
+            make_roles(server)
+            psql(server, f'CREATE DATABASE "{name}" OWNER {OWNER}')
+            self.databases[service] = with_database(server, name)
+            self.migrate(service, self.databases[service])
         return self.databases[service]
+
+    def migrate(self, service, conninfo):
+        return self.run(service, "migrate", f"--database={as_role(conninfo, OWNER)}", f"--service_role={SERVICE}")
 
     def run(self, service, *arguments, check=True):
         """Runs a subcommand to its end."""
@@ -193,12 +212,12 @@ class Suite:
         return done
 
     def service(self, service, *flags, database=None, env=None, wrap=(), ready=True):
-        """Starts one replica of a service."""
+        """Starts one replica of a service, with no more rights in its database than a service has."""
         grpc_port, metrics_port = free_port(), free_port()
         number = len(self.processes)
         command = [*wrap, str(binaries() / f"{service}-service"), "serve",
                    f"--listen=127.0.0.1:{grpc_port}", f"--metrics_listen=127.0.0.1:{metrics_port}",
-                   f"--database={database or self.database(service)}",
+                   f"--database={as_role(database or self.database(service), SERVICE)}",
                    f"--tokens_file={self.tokens_file}", *flags]
         process = Process(f"{service}-service", command, self.directory / f"{number}-{service}.log",
                           grpc_port, metrics_port, env=env)

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/postgres/grants.h"
 
 namespace transparency::postgres {
 namespace {
@@ -39,6 +40,29 @@ void Admin(const std::string& statement) {
   DieUnlessOk(MustConnect(TestServerConninfo())->Execute(statement, Soon()));
 }
 
+// The role of every service under test.
+constexpr char kServiceRole[] = "transparency_test_service";
+
+// Several test programs may want to be first.
+constexpr char kMakeRole[] = R"sql(
+  DO $$ BEGIN
+    CREATE ROLE transparency_test_service LOGIN;
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+  END $$)sql";
+
+std::string InDatabase(absl::string_view name) {
+  auto conninfo = WithKeyword(TestServerConninfo(), "dbname", name);
+  DieUnlessOk(conninfo.status());
+  return *conninfo;
+}
+
+bool HasMigrations(Session& session) {
+  auto found = session.Query("SELECT to_regclass('schema_migrations') IS NULL",
+                             Params(), Soon());
+  DieUnlessOk(found.status());
+  return !found->Bool(0, 0);
+}
+
 std::string NewName() {
   static std::atomic<int> next{0};
   return absl::StrCat("t_", getpid(), "_", next++);
@@ -61,9 +85,12 @@ class Templates {
     if (name.empty()) {
       name = NewName();
       Admin(absl::StrCat("CREATE DATABASE ", name));
-      auto conninfo = WithKeyword(TestServerConninfo(), "dbname", name);
-      DieUnlessOk(conninfo.status());
-      DieUnlessOk(build(*MustConnect(*conninfo)));
+      auto session = MustConnect(InDatabase(name));
+      DieUnlessOk(build(*session));
+      if (HasMigrations(*session)) {
+        Admin(kMakeRole);
+        DieUnlessOk(GrantService(session.get(), kServiceRole));
+      }
     }
     return name;
   }
@@ -103,9 +130,13 @@ TestDatabase::~TestDatabase() {
 
 void TestDatabase::Create(absl::string_view from) {
   Admin(absl::StrCat("CREATE DATABASE ", name_, " TEMPLATE ", from));
-  auto conninfo = WithKeyword(TestServerConninfo(), "dbname", name_);
-  DieUnlessOk(conninfo.status());
-  conninfo_ = *conninfo;
+  admin_conninfo_ = InDatabase(name_);
+  conninfo_ = admin_conninfo_;
+  if (HasMigrations(*Connect())) {
+    auto conninfo = WithKeyword(admin_conninfo_, "user", kServiceRole);
+    DieUnlessOk(conninfo.status());
+    conninfo_ = *conninfo;
+  }
 }
 
 SessionOptions TestDatabase::options() const {
@@ -115,7 +146,7 @@ SessionOptions TestDatabase::options() const {
 }
 
 std::unique_ptr<Session> TestDatabase::Connect() const {
-  return MustConnect(conninfo_);
+  return MustConnect(admin_conninfo_);
 }
 
 void TestDatabase::Run(absl::string_view script) const {

@@ -12,7 +12,8 @@ namespace transparency::postgres {
 // A database of one test, on the server that TRANSPARENCY_TEST_PG (conninfo of
 // a superuser) names; dropped at the end, whoever is still connected. Aborts
 // the test program when there is no server: a test that cannot run must not
-// pass.
+// pass. What is tested reaches it with the rights of a service, where
+// migrations made its tables; the functions here have a superuser's.
 class TestDatabase {
  public:
   using Build = std::function<absl::Status(Session&)>;
@@ -26,10 +27,11 @@ class TestDatabase {
   TestDatabase& operator=(const TestDatabase&) = delete;
 
   const std::string& name() const { return name_; }
+  // With the rights of a service.
   const std::string& conninfo() const { return conninfo_; }
   SessionOptions options() const;
 
-  // A new session on it; aborts when that fails.
+  // A new session on it, as superuser; aborts when that fails.
   std::unique_ptr<Session> Connect() const;
   // Runs statements, also several; aborts when one fails.
   void Run(absl::string_view script) const;
@@ -48,6 +50,7 @@ class TestDatabase {
   void Create(absl::string_view from);
 
   std::string name_;
+  std::string admin_conninfo_;
   std::string conninfo_;
 };
 
