@@ -184,7 +184,11 @@ start() {
       ! answers "${endpoint#*=}" || die "${endpoint#*=} is taken by another program; $1 needs it"
     esac
   done
-  say "starting $1 as $(user_of "$1")"
+  if separate_users || [ "$(id -u)" != 0 ]; then
+    say "starting $1 as $(user_of "$1")"
+  else
+    say "starting $1 as root, without its capabilities: it cannot have a user of its own here"
+  fi
   log_directory "$1" "$(user_of "$1")"
   supervise "$1" "$wanted" "$(binary "$1")" serve "${flags[@]}"
 }

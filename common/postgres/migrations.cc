@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "common/postgres/sqlstate.h"
 
 namespace transparency::postgres {
 namespace {
@@ -34,6 +35,8 @@ constexpr char kApplied[] =
 constexpr char kRecord[] =
     "INSERT INTO schema_migrations (component, version, name, checksum, suits) "
     "VALUES ($1::text, $2::bigint::int, $3::text, $4::text, $5::bigint::int)";
+
+constexpr char kInsufficientPrivilege[] = "42501";
 
 // The longest a migration may take.
 constexpr absl::Duration kLimit = absl::Hours(1);
@@ -109,6 +112,11 @@ absl::Status Apply(Session* session, const Component& component,
 absl::StatusOr<std::vector<std::string>> MigrateLocked(
     Session* session, const std::vector<Component>& components) {
   absl::Status status = session->Execute(kCreateTable, absl::Now() + kLimit);
+  if (ErrorOf(status).sqlstate == kInsufficientPrivilege) {
+    return absl::PermissionDeniedError(
+        "the role that --database names may not change the schema: migrate "
+        "with the one that owns the database");
+  }
   if (!status.ok()) return status;
   absl::StatusOr<AppliedMap> applied = ReadApplied(session);
   if (!applied.ok()) return applied.status();

@@ -1,12 +1,12 @@
 # Sourced by run: deploy/supervise by itself, with programs that die on purpose.
 # shellcheck shell=bash disable=SC2154
 
-# wait_for WHAT COMMAND...: until the command succeeds, ten seconds at most.
+# wait_for WHAT COMMAND...: until the command succeeds, a minute at most.
 wait_for() {
-  local what=$1 until=$((SECONDS + 10))
+  local what=$1 until=$((SECONDS + 60))
   shift
   until "$@"; do
-    [ $SECONDS -lt $until ] || die "waited ten seconds for $what"
+    [ $SECONDS -lt $until ] || die "waited a minute for $what"
     sleep 0.02
   done
 }

@@ -45,7 +45,7 @@ def with_database(conninfo, name):
 
 
 # The roles of every database of the tests: what migrates, and what services run as.
-OWNER, SERVICE = "e2e_owner", "e2e_service"
+OWNER_ROLE, SERVICE_ROLE = "e2e_owner", "e2e_service"
 
 
 def as_role(conninfo, role):
@@ -55,8 +55,8 @@ def as_role(conninfo, role):
 
 
 def make_roles(conninfo):
-    for role in (OWNER, SERVICE):
-        if not psql(conninfo, f"SELECT FROM pg_roles WHERE rolname = '{role}'"):
+    for role in (OWNER_ROLE, SERVICE_ROLE):
+        if not psql(conninfo, f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):
             psql(conninfo, f"CREATE ROLE {role} LOGIN")
 
 
@@ -196,13 +196,14 @@ class Suite:
             name = f"e2e_{service}_{self.id}"
             server = conninfo or server_conninfo()
             make_roles(server)
-            psql(server, f'CREATE DATABASE "{name}" OWNER {OWNER}')
+            psql(server, f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}')
             self.databases[service] = with_database(server, name)
             self.migrate(service, self.databases[service])
         return self.databases[service]
 
     def migrate(self, service, conninfo):
-        return self.run(service, "migrate", f"--database={as_role(conninfo, OWNER)}", f"--service_role={SERVICE}")
+        return self.run(service, "migrate", f"--database={as_role(conninfo, OWNER_ROLE)}",
+                        f"--service_role={SERVICE_ROLE}")
 
     def run(self, service, *arguments, check=True):
         """Runs a subcommand to its end."""
@@ -217,7 +218,7 @@ class Suite:
         number = len(self.processes)
         command = [*wrap, str(binaries() / f"{service}-service"), "serve",
                    f"--listen=127.0.0.1:{grpc_port}", f"--metrics_listen=127.0.0.1:{metrics_port}",
-                   f"--database={as_role(database or self.database(service), SERVICE)}",
+                   f"--database={as_role(database or self.database(service), SERVICE_ROLE)}",
                    f"--tokens_file={self.tokens_file}", *flags]
         process = Process(f"{service}-service", command, self.directory / f"{number}-{service}.log",
                           grpc_port, metrics_port, env=env)

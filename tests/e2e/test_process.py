@@ -12,7 +12,7 @@ import contract
 from clients import Refused, bearer, channel, new_request_id
 from fake_owner import FakeOwner, wait
 from raw_grpc import RawClient
-from suite import SERVICES, Http, binaries, free_port, psql, wait_until
+from suite import OWNER_ROLE, SERVICE_ROLE, SERVICES, Http, as_role, binaries, free_port, psql, wait_until
 from table_lock import TableLock
 
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # pylint: disable=import-error
@@ -23,6 +23,12 @@ PROGRAMS = {"gateway": (7100, 7190), "certification-service": (7101, 7191), "sta
             "centre-service": (7103, 7193)}
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def free_addresses(program):
+    """Flags that have a program listen where nobody does: its own ports may be taken by an installation."""
+    names = ["listen", "metrics_listen"] + (["http_listen"] if program == "gateway" else [])
+    return [f"--{name}=127.0.0.1:{free_port()}" for name in names]
 
 
 def run(program, *arguments, timeout=60):
@@ -53,10 +59,13 @@ def test_help_tells_flags_and_default_ports(program):
 @pytest.mark.parametrize("arguments, named", [
     (["--no_such_flag=1"], "no_such_flag"), (["explode"], "explode"), (["--drain_timeout=soon"], "drain_timeout"),
     (["--listen=nowhere"], "nowhere"), (["--log_level=loud"], "loud"), (["--flagfile=/no/such/file"], "/no/such/file"),
+    (["--log_file=/no/such/log"], "/no/such/log"), (["--log_file=/tmp"], "/tmp"),
+    (["--log_file=/dev/null", "--log_file_bytes=4095"], "4096"),
+    (["--log_file=/dev/null", "--log_files=0"], "1 to 1000"),
     (["serve", "more"], "more")])
 def test_what_is_wrong_with_the_command_line(program, arguments, named):
     database = [] if program == "gateway" else ["--database=host=/nowhere dbname=none"]
-    code, said = run(program, *arguments, *database, timeout=20)
+    code, said = run(program, *free_addresses(program), *arguments, *database, timeout=20)
     assert code != 0 and named in said and len(said.splitlines()) <= 5, said
 
 
@@ -106,6 +115,45 @@ def test_migrate_twice_and_check(suite, service):
     suite.seed(service, process)
     suite.run(service, "check", f"--database={conninfo}")
     assert int(psql(conninfo, "SELECT count(*) FROM journal")[0][0]) > 3
+
+
+RIGHTS = """SELECT table_name, string_agg(privilege_type, ' ' ORDER BY privilege_type)
+FROM information_schema.table_privileges WHERE grantee = '%s' GROUP BY 1"""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_read_and_write_and_touch_no_history(suite, service):
+    """What `migrate --service_role` gives, and that all of a service's work can be done with it."""
+    conninfo = suite.database(service)
+    rights = dict(psql(conninfo, RIGHTS % SERVICE_ROLE))
+    assert rights.pop("schema_migrations") == "SELECT"
+    assert rights.pop("journal") == "INSERT SELECT"
+    rights.pop("secret", None)
+    assert len(rights) > 4 and set(rights.values()) == {"DELETE INSERT SELECT UPDATE"}, rights
+    assert psql(conninfo, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == [[OWNER_ROLE]]
+    own = as_role(conninfo, SERVICE_ROLE)
+    for statement in ("ALTER TABLE journal DISABLE TRIGGER ALL", "UPDATE journal SET actor = 'other'",
+                      "DELETE FROM journal", "TRUNCATE journal CASCADE", "TRUNCATE personal", "DROP TABLE personal",
+                      "CREATE TABLE mine (n int)", "CREATE TEMPORARY TABLE mine (n int)",
+                      "UPDATE schema_migrations SET suits = 1"):
+        with pytest.raises(RuntimeError, match="permission denied|must be owner"):
+            psql(own, statement)
+    process = suite.service(service)
+    suite.seed(service, process)
+    suite.run(service, "check", f"--database={own}")
+    # Not even a defect of ours could be told from an intruder: nothing was refused.
+    assert "permission denied" not in process.log.read_text()
+
+
+def test_migrate_says_which_role_cannot_serve(suite):
+    conninfo = suite.database("standards")
+    for role, said in (("nobody_known", "nobody_known"), (OWNER_ROLE, "could change the schema"),
+                       ("postgres", "could change the schema")):
+        done = suite.run("standards", "migrate", f"--database={as_role(conninfo, OWNER_ROLE)}",
+                         f"--service_role={role}", check=False)
+        assert done.returncode != 0 and said in done.stderr, done.stderr
+    done = suite.run("standards", "migrate", f"--database={as_role(conninfo, SERVICE_ROLE)}", check=False)
+    assert done.returncode != 0 and "may not change the schema" in done.stderr, done.stderr
 
 
 def test_seeding_leaves_deleted_what_was_deleted(suite):
@@ -266,6 +314,33 @@ def test_log(suite):
     client.refused("standards", "GetStandard", name="standards/secret-word")
     for of in (process, front):
         assert "secret-word" not in of.log.read_text()
+
+
+def test_log_file(suite, tmp_path):
+    """The log in a file of its own, within bounds: nothing of it on standard error, and no line lost on the way."""
+    file = tmp_path / "own.log"
+    process = suite.service("standards", f"--log_file={file}", "--log_file_bytes=20000", "--log_files=2")
+    client = RawClient(process)
+
+    def logged():
+        """The calls whose lines are kept. A line is written once its answer is out."""
+        texts = [path.read_text() for path in (tmp_path / "own.log.2", tmp_path / "own.log.1", file) if path.exists()]
+        lines = [json.loads(line) for line in "".join(texts).splitlines()]
+        return {line["request_id"] for line in lines if "request_id" in line}
+
+    def refuse(numbers):
+        for number in numbers:
+            client.refusal(contract.path("standards", "GetStandard"), contract.request(
+                "standards", "GetStandard", name="standards/none").SerializeToString(), suite.staff,
+                [("x-request-id", f"call-{number}")])
+    refuse(range(100))
+    wait_until(lambda: logged() == {f"call-{number}" for number in range(100)}, "every line")
+    assert (tmp_path / "own.log.1").exists()
+    refuse(range(100, 400))
+    wait_until(lambda: "call-399" in logged(), "the last line")
+    assert sorted(path.name for path in tmp_path.glob("own.log*")) == ["own.log", "own.log.1", "own.log.2"]
+    assert all(path.stat().st_size <= 20000 for path in tmp_path.glob("own.log*"))
+    assert process.log.read_text() == ""
 
 
 def test_drains_while_a_slow_call_runs(suite):

@@ -123,6 +123,12 @@ TEST_F(Grants, TakeBackWhatWasGrantedOtherwise) {
   EXPECT_FALSE(AsService("TRUNCATE things").ok());
 }
 
+TEST_F(Grants, DoNotLetAServiceMigrate) {
+  auto session = Session::Connect(database_.options());
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(Build(**session).code(), absl::StatusCode::kPermissionDenied);
+}
+
 TEST_F(Grants, AreNotForRolesThatCouldChangeTheSchema) {
   const auto session = database_.Connect();
   EXPECT_EQ(GrantService(session.get(), "no such role").code(),
