@@ -4,13 +4,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <ctime>
+#include <iterator>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 
 namespace transparency::rpc {
 namespace {
+
+// Callers whose time is remembered while they have nothing in the pool.
+constexpr size_t kRemembered = 250;
 
 constexpr int32_t kNiceness = 5;
 // Whoever has a shorter slice, as by default (3 ms), need not wait for the end
@@ -32,25 +39,54 @@ struct SchedulingAttributes {
 
 // Makes scans, which are this thread's, give way to point reads, which run on
 // gRPC's threads. Where it is refused they share alike.
-void GiveWay() {
+void GiveWayToPointReads() {
   SchedulingAttributes attributes;
   attributes.nice = kNiceness;
   attributes.runtime = kSliceNanos;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
+// Monotonic, and a read of memory where the CPU clock is a system call.
+absl::Duration Clock() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return absl::DurationFromTimespec(now);
+}
+
+const std::string& KeyOf(const Call& call) { return call.caller().subject; }
+
 }  // namespace
 
-ReadPool::ReadPool(int threads, size_t capacity, prometheus::Registry* registry)
-    : capacity_(capacity),
+struct ReadPool::Reading {
+  ReadPool* pool;
+  Share* share;
+  Job job;
+  absl::Duration slice_began;
+  bool granted = false;
+  absl::CondVar go_on;
+};
+
+thread_local ReadPool::Reading* ReadPool::this_reading = nullptr;
+
+ReadPool::ReadPool(int running, size_t capacity, prometheus::Registry* registry)
+    : most_running_(running),
+      most_threads_(running * kThreadsForEach),
+      capacity_(capacity),
+      capacity_of_one_(std::max<size_t>(capacity / 4, 1)),
       length_(prometheus::BuildGauge()
                   .Name("rpc_read_queue_length")
                   .Help("Calls that wait for a thread of the read pool")
                   .Register(*registry)
                   .Add({})),
+      paused_(prometheus::BuildGauge()
+                  .Name("rpc_reads_paused")
+                  .Help("Reads under way that wait for their next turn")
+                  .Register(*registry)
+                  .Add({})),
       refused_(prometheus::BuildCounter()
                    .Name("rpc_read_queue_refused_total")
-                   .Help("Calls refused because the read queue was full")
+                   .Help("Calls refused because the read queue, or the "
+                         "caller's share of it, was full")
                    .Register(*registry)
                    .Add({})),
       dropped_(prometheus::BuildCounter()
@@ -58,66 +94,179 @@ ReadPool::ReadPool(int threads, size_t capacity, prometheus::Registry* registry)
                    .Help("Calls dropped from the read queue because nobody "
                          "waited for them any more")
                    .Register(*registry)
-                   .Add({})) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
-}
+                   .Add({})) {}
 
 ReadPool::~ReadPool() {
+  std::vector<std::thread> threads;
   {
     absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &ReadPool::Done));
     stopping_ = true;
+    begin_.SignalAll();
+    threads = std::move(threads_);
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads) thread.join();
 }
 
 bool ReadPool::Submit(std::shared_ptr<Call> call, std::function<void()> run) {
   std::vector<Job> abandoned;
-  bool accepted = true;
+  bool accepted = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (queue_.size() >= capacity_) abandoned = TakeAbandoned();
-    if (queue_.size() >= capacity_) {
-      accepted = false;
-    } else {
-      queue_.push_back({std::move(call), std::move(run)});
+    Share* share = ShareOf(KeyOf(*call));
+    accepted = Accept(share, &abandoned);
+    if (accepted) {
+      share->waiting.push_back({std::move(call), std::move(run)});
+      ++waiting_;
+      Dispatch();
     }
-    length_.Set(static_cast<double>(queue_.size()));
+    length_.Set(static_cast<double>(waiting_));
   }
   for (const Job& job : abandoned) job.run();
   if (!accepted) refused_.Increment();
   return accepted;
 }
 
-std::vector<ReadPool::Job> ReadPool::TakeAbandoned() {
-  std::vector<Job> abandoned;
+bool ReadPool::Accept(Share* share, std::vector<Job>* abandoned) {
+  if (share->waiting.size() >= capacity_of_one_) {
+    TakeAbandoned(share, abandoned);
+  }
+  if (waiting_ >= capacity_) {
+    for (auto& [key, other] : shares_) TakeAbandoned(&other, abandoned);
+  }
+  return share->waiting.size() < capacity_of_one_ && waiting_ < capacity_;
+}
+
+void ReadPool::TakeAbandoned(Share* share, std::vector<Job>* abandoned) {
   std::deque<Job> wanted;
-  for (Job& job : queue_) {
+  for (Job& job : share->waiting) {
     if (job.call->abandoned()) {
-      abandoned.push_back(std::move(job));
+      abandoned->push_back(std::move(job));
+      --waiting_;
+      dropped_.Increment();
     } else {
       wanted.push_back(std::move(job));
     }
   }
-  queue_ = std::move(wanted);
-  dropped_.Increment(static_cast<double>(abandoned.size()));
-  return abandoned;
+  share->waiting = std::move(wanted);
+}
+
+ReadPool::Share* ReadPool::ShareOf(const std::string& key) {
+  if (shares_.size() > kRemembered) Forget();
+  Share& share = shares_[key];
+  // Whoever had nothing to run has saved nothing up by that.
+  if (share.idle()) share.used = std::max(share.used, floor_);
+  return &share;
+}
+
+void ReadPool::Forget() {
+  for (auto it = shares_.begin(); it != shares_.end();) {
+    it = it->second.idle() ? shares_.erase(it) : std::next(it);
+  }
+}
+
+bool ReadPool::MayBegin(const Share& share) const {
+  const bool crowded = under_way_ * 2 >= most_threads_;
+  return !share.waiting.empty() && under_way_ < most_threads_ &&
+         share.under_way < (crowded ? 1 : most_running_);
+}
+
+ReadPool::Share* ReadPool::Next() {
+  Share* next = nullptr;
+  for (auto& [key, share] : shares_) {
+    if ((!share.paused.empty() || MayBegin(share)) &&
+        (next == nullptr || share.used < next->used)) {
+      next = &share;
+    }
+  }
+  return next;
+}
+
+void ReadPool::Dispatch() {
+  while (running_ < most_running_) {
+    Share* share = Next();
+    if (share == nullptr) return;
+    ++running_;
+    floor_ = std::max(floor_, share->used);
+    if (!share->paused.empty()) {
+      Reading* reading = share->paused.front();
+      share->paused.pop_front();
+      reading->granted = true;
+      reading->go_on.Signal();
+      continue;
+    }
+    auto reading = std::make_unique<Reading>();
+    reading->pool = this;
+    reading->share = share;
+    reading->job = std::move(share->waiting.front());
+    share->waiting.pop_front();
+    --waiting_;
+    ++share->under_way;
+    ++under_way_;
+    begun_.push_back(std::move(reading));
+    if (static_cast<size_t>(under_way_) > threads_.size()) {
+      threads_.emplace_back([this] { Work(); });
+    }
+    begin_.Signal();
+  }
 }
 
 void ReadPool::Work() {
-  GiveWay();
+  GiveWayToPointReads();
   while (true) {
-    Job job;
+    std::unique_ptr<Reading> reading;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &ReadPool::HasWork));
-      if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      length_.Set(static_cast<double>(queue_.size()));
+      while (begun_.empty() && !stopping_) begin_.Wait(&mutex_);
+      if (begun_.empty()) return;
+      reading = std::move(begun_.front());
+      begun_.pop_front();
+      length_.Set(static_cast<double>(waiting_));
     }
-    if (job.call->abandoned()) dropped_.Increment();
-    job.run();
+    Run(reading.get());
   }
+}
+
+void ReadPool::Run(Reading* reading) {
+  if (reading->job.call->abandoned()) dropped_.Increment();
+  reading->slice_began = Clock();
+  this_reading = reading;
+  reading->job.run();
+  this_reading = nullptr;
+  // What the read holds is let go of on this thread, without the lock.
+  reading->job = Job();
+  absl::MutexLock lock(&mutex_);
+  Charge(reading);
+  --running_;
+  --reading->share->under_way;
+  --under_way_;
+  Dispatch();
+  if (Done()) shares_.clear();  // Nobody has waited for anybody.
+}
+
+void ReadPool::GiveWay() {
+  Reading* reading = this_reading;
+  if (reading == nullptr || Clock() - reading->slice_began < kSlice) return;
+  reading->pool->Pause(reading);
+}
+
+void ReadPool::Pause(Reading* reading) {
+  absl::MutexLock lock(&mutex_);
+  Charge(reading);
+  reading->granted = false;
+  reading->share->paused.push_back(reading);
+  --running_;
+  Dispatch();
+  if (!reading->granted) {
+    paused_.Increment();
+    while (!reading->granted) reading->go_on.Wait(&mutex_);
+    paused_.Decrement();
+  }
+  reading->slice_began = Clock();
+}
+
+void ReadPool::Charge(Reading* reading) {
+  reading->share->used += Clock() - reading->slice_began;
 }
 
 }  // namespace transparency::rpc

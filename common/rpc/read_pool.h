@@ -1,54 +1,117 @@
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/rpc/call.h"
 #include "prometheus/registry.h"
 
 namespace transparency::rpc {
 
-// A few threads for reads that look at much, with a bounded queue, first come
-// first served. Thread-safe.
+// Reads that look at much. A few of them run at a time, and callers take turns:
+// next is whoever has had the least time of those who have something to run. A
+// read gives way in the middle when its slice is over, so that a short read
+// waits for the end of a slice and not for the end of long reads, however many
+// of them one caller has. Thread-safe.
+//
+// Who a caller is, is its subject, and for those without one its address.
 class ReadPool {
  public:
-  // `registry` outlives the pool.
-  ReadPool(int threads, size_t capacity, prometheus::Registry* registry);
+  // How long a read goes on while others wait.
+  static constexpr absl::Duration kSlice = absl::Milliseconds(2);
+  // A read that gives way keeps its thread. So many threads there are at most
+  // for each read that may run at a time; when they are all taken by reads
+  // under way, others wait for the end of one. One caller has at most as many
+  // under way as may run at a time, and one when half of the threads are taken.
+  static constexpr int kThreadsForEach = 16;
+
+  // At most `running` run at a time. `registry` outlives the pool.
+  ReadPool(int running, size_t capacity, prometheus::Registry* registry);
   // Runs what still waits, then joins.
   ~ReadPool();
 
-  // False when `capacity` calls wait that somebody still wants answered.
-  // `run` looks itself whether its call was abandoned meanwhile; it then ends
-  // at once, for it may run on the thread that submits another call.
+  // False when too many calls wait to begin that somebody still wants answered:
+  // `capacity` of all callers, or a quarter of it of this one. `run` looks
+  // itself whether its call was abandoned meanwhile; it then ends at once, for
+  // it may run on the thread that submits another call.
   bool Submit(std::shared_ptr<Call> call, std::function<void()> run);
+
+  // For the read that runs on this thread, every millisecond or so: waits while
+  // it is the turn of others. Returns at once on a thread of no pool. The
+  // caller must hold no lock.
+  static void GiveWay();
 
  private:
   struct Job {
     std::shared_ptr<Call> call;
     std::function<void()> run;
   };
+  // A read under way, on a thread of its own.
+  struct Reading;
+  // What one caller has in the pool.
+  struct Share {
+    std::deque<Job> waiting;
+    std::deque<Reading*> paused;
+    int under_way = 0;  // running or paused
+    // Time it has had, counted on from what the others had when it came.
+    absl::Duration used;
+
+    bool idle() const { return waiting.empty() && under_way == 0; }
+  };
 
   void Work();
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || !queue_.empty();
+  void Run(Reading* reading);
+  void Pause(Reading* reading);
+  // Adds the time since the slice began to what its caller has had.
+  void Charge(Reading* reading) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Lets reads begin or go on as long as one more may run.
+  void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Share* Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayBegin(const Share& share) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Share* ShareOf(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the abandoned calls out of what waits of one caller.
+  void TakeAbandoned(Share* share, std::vector<Job>* abandoned)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Accept(Share* share, std::vector<Job>* abandoned)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Done() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return waiting_ == 0 && under_way_ == 0;
   }
-  // Takes the abandoned calls out of the queue.
-  std::vector<Job> TakeAbandoned() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What runs on this thread.
+  static thread_local Reading* this_reading;
+
+  const int most_running_;
+  const int most_threads_;
   const size_t capacity_;
+  const size_t capacity_of_one_;
   prometheus::Gauge& length_;
+  prometheus::Gauge& paused_;
   prometheus::Counter& refused_;
   prometheus::Counter& dropped_;
 
   absl::Mutex mutex_;
-  std::deque<Job> queue_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Share> shares_ ABSL_GUARDED_BY(mutex_);
+  // What the last one whose turn came had had: where newcomers begin.
+  absl::Duration floor_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Begun, and not yet taken by a thread.
+  std::deque<std::unique_ptr<Reading>> begun_ ABSL_GUARDED_BY(mutex_);
+  absl::CondVar begin_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace transparency::rpc
