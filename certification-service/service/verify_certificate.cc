@@ -26,8 +26,6 @@ constexpr size_t kMostMatches = 20;
 // Most matches among which those are the first: documents such as a common
 // annex can be shared by many.
 constexpr size_t kMostFound = 1000;
-// How many certificates are looked at between two looks at the clock.
-constexpr int kCheckEvery = 256;
 
 absl::Status CheckRequest(const VerifyCertificateRequest& request) {
   status::Violations violations;
@@ -135,7 +133,7 @@ class Search {
   template <class Matches>
   void Lookup(resource::IndexKey key, Matches matches) {
     reader_.all().Lookup(key, key.order, [&](const resource::Item& item) {
-      if (++examined_ % kCheckEvery == 0) status_ = reader_.StillWanted();
+      status_ = reader_.Look();
       if (!status_.ok()) return false;
       if (item.kind().descriptor == Certificate::descriptor() &&
           matches(item.as<Certificate>())) {
@@ -159,7 +157,6 @@ class Search {
   const methods::Reader& reader_;
   const VerifyCertificateRequest& request_;
   std::set<std::string> names_;
-  int examined_ = 0;
   absl::Status status_;
 };
 

@@ -4,9 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "common/methods/reader.h"
 #include "common/resource/form.h"
-#include "common/resource/list_page.h"
 #include "common/status/status.h"
 
 namespace transparency::methods {
@@ -54,20 +52,17 @@ std::vector<std::string> QueryOf(const rpc::Call& call,
 
 absl::Status VisitSeen(
     const resource::Snapshot& snapshot, const rpc::Call& call,
-    const std::vector<size_t>& kinds,
+    const std::vector<size_t>& kinds, resource::QueryBudget* budget,
     absl::FunctionRef<void(size_t kind, const resource::Item&, const Message&)>
         visit) {
   absl::Status status;
-  int examined = 0;
   for (const size_t place : kinds) {
     const resource::Kind& kind = *snapshot.catalogue().kinds()[place];
     const resource::Form form(kind, call.caller());
     std::unique_ptr<Message> scratch;
     snapshot.Scan(kind, "", [&](const resource::Item& item) {
-      if (++examined % resource::kAskEvery == 0) {
-        status = StillWanted(call);
-        if (!status.ok()) return false;
-      }
+      status = budget->Look();
+      if (!status.ok()) return false;
       if (!item.deleted() && form.Sees(item, &scratch)) {
         visit(place, item, form.Of(item, &scratch));
       }

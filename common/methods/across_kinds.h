@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/resource/kind.h"
+#include "common/resource/query_budget.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 #include "google/protobuf/message.h"
@@ -34,11 +35,10 @@ std::vector<std::string> QueryOf(const rpc::Call& call,
                                  const std::vector<size_t>& kinds);
 
 // Calls `visit` with each live resource of these kinds that the caller sees,
-// and with its form of it. DEADLINE_EXCEEDED or CANCELLED once nobody waits for
-// the answer.
+// and with its form of it. Not OK when `budget` is at its end.
 absl::Status VisitSeen(
     const resource::Snapshot& snapshot, const rpc::Call& call,
-    const std::vector<size_t>& kinds,
+    const std::vector<size_t>& kinds, resource::QueryBudget* budget,
     absl::FunctionRef<void(size_t kind, const resource::Item&,
                            const google::protobuf::Message& form)>
         visit);

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "common/methods/across_kinds.h"
 #include "common/methods/first_of.h"
+#include "common/methods/query_limits.h"
 #include "common/resource/civil.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
@@ -292,8 +293,9 @@ absl::StatusOr<ListEventsResponse> EventLister::List(
 
   // One more than the page can hold, to know whether there is.
   FirstOf<Found, Newer> first(static_cast<size_t>(*size) + 1);
+  resource::QueryBudget budget = BudgetFor(call);
   absl::Status status = VisitSeen(
-      snapshot, call, *kinds,
+      snapshot, call, *kinds, &budget,
       [&](size_t kind, const Item& item, const Message& form) {
         dates_[kind].Visit(form, [&](const PickedValue& value) {
           DatesOf(fields_[static_cast<size_t>(value.mark) - 1], value,

@@ -41,7 +41,7 @@ class EventLister {
       const resource::Catalogue& catalogue);
 
   // Refusals: INVALID_ARGUMENT; DEADLINE_EXCEEDED or CANCELLED once nobody
-  // waits for the answer.
+  // waits for the answer; RESOURCE_EXHAUSTED, QUERY_TOO_DEAR.
   absl::StatusOr<type::v1::ListEventsResponse> List(
       const resource::Snapshot& snapshot, const rpc::Call& call,
       const type::v1::ListEventsRequest& request) const;

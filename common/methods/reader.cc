@@ -1,20 +1,16 @@
 #include "common/methods/reader.h"
 
+#include "common/methods/query_limits.h"
 #include "common/resource/form.h"
+#include "common/rpc/read_pool.h"
 #include "common/status/status.h"
 
 namespace transparency::methods {
 
 using google::protobuf::Message;
 
-namespace {
-
-// How many resources are looked at between two looks at the clock.
-constexpr int kCheckEvery = 256;
-
-}  // namespace
-
 absl::Status StillWanted(const rpc::Call& call) {
+  rpc::ReadPool::GiveWay();
   if (!call.abandoned()) return absl::OkStatus();
   if (absl::Now() >= call.deadline()) {
     return status::Refuse(absl::StatusCode::kDeadlineExceeded,
@@ -25,9 +21,10 @@ absl::Status StillWanted(const rpc::Call& call) {
                         "The caller went away before the call was answered.");
 }
 
-absl::Status Reader::StillWanted() const {
-  return methods::StillWanted(*call_);
-}
+Reader::Reader(const resource::Snapshot* snapshot, const rpc::Call* call)
+    : snapshot_(snapshot),
+      call_(call),
+      budget_(std::make_unique<resource::QueryBudget>(BudgetFor(*call))) {}
 
 bool Reader::Sees(const resource::Item& item) const {
   return resource::Form(item.kind(), caller()).Sees(item);
@@ -54,14 +51,11 @@ absl::Status Reader::Scan(const google::protobuf::Descriptor* type,
   const resource::Kind* kind = snapshot_->catalogue().ByDescriptor(type);
   const resource::Form form(*kind, caller());
   absl::Status status;
-  int seen = 0;
   std::unique_ptr<Message> scratch;
   snapshot_->Scan(*kind, prefix, [&](const resource::Item& item) {
     if (!absl::StartsWith(item.name(), prefix)) return false;
-    if (++seen % kCheckEvery == 0) {
-      status = StillWanted();
-      if (!status.ok()) return false;
-    }
+    status = Look();
+    if (!status.ok()) return false;
     if (item.deleted() || !form.Sees(item, &scratch)) return true;
     return visit(form.Of(item, &scratch));
   });

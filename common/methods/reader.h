@@ -1,16 +1,21 @@
 #pragma once
 
+#include <memory>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/resource/caller.h"
+#include "common/resource/query_budget.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 
 namespace transparency::methods {
 
-// DEADLINE_EXCEEDED or CANCELLED once nobody waits for the answer.
+// DEADLINE_EXCEEDED or CANCELLED once nobody waits for the answer. On the read
+// pool it gives way to the reads of other callers first, where it is their
+// turn; to be asked every millisecond or so.
 absl::Status StillWanted(const rpc::Call& call);
 
 // What a read sees: one snapshot for the whole call, in the caller's form
@@ -18,8 +23,7 @@ absl::Status StillWanted(const rpc::Call& call);
 class Reader {
  public:
   // Both outlive the reader.
-  Reader(const resource::Snapshot* snapshot, const rpc::Call* call)
-      : snapshot_(snapshot), call_(call) {}
+  Reader(const resource::Snapshot* snapshot, const rpc::Call* call);
 
   const resource::Caller& caller() const { return call_->caller(); }
   // The snapshot's instant: "now" for this call.
@@ -40,7 +44,7 @@ class Reader {
 
   // Live resources of type T that the caller may see, in the caller's form, in
   // name order, whose names begin with `prefix`; until `visit` returns false.
-  // Checks the call's deadline as it goes: not OK when time ran out.
+  // Not OK when nobody waits for the answer, or it has cost what it may.
   template <class T>
   absl::Status ForEach(absl::string_view prefix,
                        absl::FunctionRef<bool(const T&)> visit) const {
@@ -53,9 +57,9 @@ class Reader {
   // Whether the caller sees this item at all.
   bool Sees(const resource::Item& item) const;
 
-  // DEADLINE_EXCEEDED or CANCELLED once nobody waits for the answer; to be
-  // asked every 256 resources or so.
-  absl::Status StillWanted() const;
+  // Called before each resource that a handler looks at by itself, where they
+  // may be very many: see QueryBudget::Look.
+  absl::Status Look() const { return budget_->Look(); }
 
  private:
   absl::Status GetInto(absl::string_view name,
@@ -66,6 +70,7 @@ class Reader {
 
   const resource::Snapshot* snapshot_;
   const rpc::Call* call_;
+  std::unique_ptr<resource::QueryBudget> budget_;
 };
 
 }  // namespace transparency::methods

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/methods/across_kinds.h"
 #include "common/methods/first_of.h"
+#include "common/methods/query_limits.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
 #include "common/resource/names.h"
@@ -197,8 +198,10 @@ absl::StatusOr<SearchResourcesResponse> Searcher::Search(
   SearchScore score(*query);
   // One more than the page can hold, to know whether there is.
   FirstOf<Found, Better> first(static_cast<size_t>(*size) + 1);
+  resource::QueryBudget budget = BudgetFor(call);
+  budget.set_terms(static_cast<int>(query->words().size()));
   absl::Status status = VisitSeen(
-      snapshot, call, *kinds,
+      snapshot, call, *kinds, &budget,
       [&](size_t kind, const Item& item, const Message& form) {
         const Kind& of = *catalogue_.kinds()[kind];
         Match(of, texts_[kind], item, form, &score,

@@ -26,7 +26,7 @@ class Searcher {
       const resource::Catalogue& catalogue);
 
   // Refusals: INVALID_ARGUMENT; DEADLINE_EXCEEDED or CANCELLED once nobody
-  // waits for the answer.
+  // waits for the answer; RESOURCE_EXHAUSTED, QUERY_TOO_DEAR.
   absl::StatusOr<type::v1::SearchResourcesResponse> Search(
       const resource::Snapshot& snapshot, const rpc::Call& call,
       const type::v1::SearchResourcesRequest& request) const;

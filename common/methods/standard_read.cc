@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/methods/reader.h"
+#include "common/methods/query_limits.h"
 #include "common/methods/request_fields.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
@@ -154,28 +154,31 @@ absl::StatusOr<std::string> List(const resource::Kind& kind,
   absl::Status status = CheckParent(kind, snapshot, call.caller(), parent);
   if (!status.ok()) return status;
   const resource::Form form(kind, call.caller());
-  const resource::List list = {.snapshot = snapshot,
-                               .kind = kind,
-                               .form = form,
-                               .method = call.descriptor()->full_name(),
-                               .parent = parent,
-                               .filter = Text(request, "filter"),
-                               .order_by = Text(request, "order_by"),
-                               .page_size = PageSizeOf(request),
-                               .page_token = Text(request, "page_token"),
-                               .show_deleted = Flag(request, "show_deleted")};
-  const auto still_wanted = [&call] { return StillWanted(call); };
+  const resource::List list = {
+      .snapshot = snapshot,
+      .kind = kind,
+      .form = form,
+      .method = call.descriptor()->full_name(),
+      .parent = parent,
+      .filter = Text(request, "filter"),
+      .order_by = Text(request, "order_by"),
+      .page_size = PageSizeOf(request),
+      .page_token = Text(request, "page_token"),
+      .show_deleted = Flag(request, "show_deleted"),
+      .total_size =
+          shape.total_size != nullptr && Flag(request, "return_total_size")};
+  resource::QueryBudget budget = BudgetFor(call);
   std::string answer;
-  absl::StatusOr<std::string> next = resource::ListPage(
-      list, still_wanted, [&](const resource::Item&, const std::string& bytes) {
+  auto page = resource::ListPage(
+      list, &budget, [&](const resource::Item&, const std::string& bytes) {
         AppendField(*shape.resources, bytes, &answer);
       });
-  if (!next.ok()) return next.status();
-  if (!next->empty()) AppendField(*shape.next_page_token, *next, &answer);
-  if (shape.total_size != nullptr && Flag(request, "return_total_size")) {
-    absl::StatusOr<int64_t> total = resource::CountListed(list, still_wanted);
-    if (!total.ok()) return total.status();
-    AppendNumber(*shape.total_size, *total, &answer);
+  if (!page.ok()) return page.status();
+  if (!page->next_page_token.empty()) {
+    AppendField(*shape.next_page_token, page->next_page_token, &answer);
+  }
+  if (page->total_size) {
+    AppendNumber(*shape.total_size, *page->total_size, &answer);
   }
   return answer;
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/resource/filter_binding.h"
+#include "common/resource/filter_words.h"
 
 namespace transparency::resource {
 
@@ -22,7 +23,12 @@ Filter::Filter(filter_tree::NodePtr root) : root_(std::move(root)) {
 Filter::~Filter() = default;
 
 bool Filter::Matches(const google::protobuf::Message& message) const {
-  return root_ == nullptr || root_->Matches({message, nullptr});
+  if (root_ == nullptr) return true;
+  thread_local filter_tree::FoldedTexts texts;
+  texts.Clear();
+  return root_->Matches({message, nullptr, &texts});
 }
+
+int Filter::CountTerms() const { return root_->Terms(); }
 
 }  // namespace transparency::resource

@@ -35,6 +35,8 @@ class Node;
 //     has not its default value. `:` with another value is `=`.
 //   * a word alone: some visible text field holds it, at any place, without
 //     regard to case; `*` in it stands for any text. The etag is no such text.
+// A filter has at most 100 terms, of which 10 may search through text: words,
+// and values with a `*` between or beside others (`title = "*a*"`).
 // What is not set (a message on the way, a message or `optional` field itself,
 // a missing key) matches no comparison, not even !=.
 class Filter {
@@ -53,8 +55,12 @@ class Filter {
   bool matches_all() const { return root_ == nullptr; }
   // The fields that Matches looks at.
   const FieldSubset& fields() const { return fields_; }
+  // How many comparisons and words it has.
+  int terms() const { return root_ == nullptr ? 0 : CountTerms(); }
 
  private:
+  int CountTerms() const;
+
   const std::unique_ptr<const filter_tree::Node> root_;  // null: everything
   FieldSubset fields_;
 };

@@ -1,5 +1,6 @@
 #include "common/resource/filter_binding.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "common/resource/filter_syntax.h"
 #include "common/resource/filter_values.h"
+#include "common/resource/filter_words.h"
 #include "common/resource/query_error.h"
 #include "common/resource/text.h"
 
@@ -97,6 +99,7 @@ class Binder {
   const Descriptor& type_;
   const FieldAccess& access_;
   const CallerWords words_;
+  std::shared_ptr<const SearchedFields> searched_;  // made for the first word
   absl::Status error_;
 };
 
@@ -123,7 +126,10 @@ NodePtr Binder::BindExpression(const Expression& expression) {
     return BindRestriction(expression);
   }
   if (expression.kind == Expression::kLiteral) {
-    return Word(type_, access_, Pieces(expression.literal));
+    if (searched_ == nullptr) {
+      searched_ = std::make_shared<const SearchedFields>(type_, access_);
+    }
+    return Word(searched_, Pieces(expression.literal));
   }
   return Combine(expression, [this](const Expression& operand) {
     return BindExpression(operand);

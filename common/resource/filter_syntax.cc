@@ -133,6 +133,7 @@ class Parser {
   size_t at_ = 0;
   int depth_ = 0;
   int terms_ = 0;
+  int searches_ = 0;
   absl::Status error_;
 };
 
@@ -292,6 +293,12 @@ ExpressionPtr Parser::ParseLiteral(Place place) {
   if (!AtEnd() && !IsSpace(Peek()) && Peek() != ')') {
     return Fail(at_, absl::StrCat("unexpected ", Here(),
                                   "; a text that holds it is quoted"));
+  }
+  if ((place == Place::kFilter || literal.stars.size() > 1) &&
+      ++searches_ > kMaxSearches) {
+    return Fail(start, absl::StrCat("more than ", kMaxSearches,
+                                    " terms that search through text: words, "
+                                    "and values with several `*`"));
   }
   return word;
 }

@@ -25,6 +25,9 @@ namespace transparency::resource::filter_syntax {
 inline constexpr size_t kMaxLength = 2000;
 inline constexpr int kMaxTerms = 100;
 inline constexpr int kMaxDepth = 32;
+// Terms that search through text and not only compare it: words, and values
+// with something between wildcards.
+inline constexpr int kMaxSearches = 10;
 
 enum class Comparator { kEq, kNe, kLt, kLe, kGt, kGe, kHas };
 

@@ -1,6 +1,6 @@
 #include "common/resource/filter_tree.h"
 
-#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -13,6 +13,12 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+
+int TermsOf(const std::vector<NodePtr>& operands) {
+  return std::accumulate(
+      operands.begin(), operands.end(), 0,
+      [](int sum, const NodePtr& operand) { return sum + operand->Terms(); });
+}
 
 class AndNode final : public Node {
  public:
@@ -27,6 +33,7 @@ class AndNode final : public Node {
   void AddFields(FieldSubset* fields) const override {
     for (const NodePtr& operand : operands_) operand->AddFields(fields);
   }
+  int Terms() const override { return TermsOf(operands_); }
   Reach ReachOf(const Caller& caller) const override {
     Reach all = Reach::kAlways;
     for (const NodePtr& operand : operands_) {
@@ -54,6 +61,7 @@ class OrNode final : public Node {
   void AddFields(FieldSubset* fields) const override {
     for (const NodePtr& operand : operands_) operand->AddFields(fields);
   }
+  int Terms() const override { return TermsOf(operands_); }
   Reach ReachOf(const Caller& caller) const override {
     Reach any = Reach::kNever;
     for (const NodePtr& operand : operands_) {
@@ -77,6 +85,7 @@ class NotNode final : public Node {
   void AddFields(FieldSubset* fields) const override {
     operand_->AddFields(fields);
   }
+  int Terms() const override { return operand_->Terms(); }
   Reach ReachOf(const Caller& caller) const override {
     switch (operand_->ReachOf(caller)) {
       case Reach::kNever:
@@ -92,14 +101,6 @@ class NotNode final : public Node {
  private:
   const NodePtr operand_;
 };
-
-const std::string& TextAt(const Message& holder, const FieldDescriptor& field,
-                          int index, std::string* scratch) {
-  const auto* reflection = holder.GetReflection();
-  return index < 0 ? reflection->GetStringReference(holder, &field, scratch)
-                   : reflection->GetRepeatedStringReference(holder, &field,
-                                                            index, scratch);
-}
 
 bool KeyIs(const Message& entry, const std::string& key) {
   const auto* field = entry.GetDescriptor()->map_key();
@@ -221,112 +222,6 @@ class CallerNode final : public Node {
   const std::function<bool(const Caller&)> test_;
 };
 
-// Which text fields of a message are searched, and which messages below it.
-struct Searched {
-  const FieldDescriptor* field = nullptr;  // where it stands; null at the top
-  std::vector<const FieldDescriptor*> texts;
-  std::vector<Searched> messages;
-};
-
-constexpr size_t kMaxSearchDepth = 8;
-// Bounds what a type that holds itself in several ways unfolds to.
-constexpr int kMaxSearchedMessages = 1000;
-
-Searched FindSearched(const Descriptor& type, const FieldAccess& access,
-                      FieldPath* path, int* budget) {
-  Searched searched;
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor* field = type.field(i);
-    path->push_back(field);
-    if (!access.Knows(*path) ||
-        (path->size() == 1 && field->name() == "etag")) {
-      // Not seen, or made by a machine.
-    } else if (field->type() == FieldDescriptor::TYPE_STRING) {
-      searched.texts.push_back(field);
-    } else if (field->message_type() != nullptr &&
-               path->size() < kMaxSearchDepth && --*budget > 0) {
-      Searched below =
-          FindSearched(*field->message_type(), access, path, budget);
-      if (!below.texts.empty() || !below.messages.empty()) {
-        below.field = field;
-        searched.messages.push_back(std::move(below));
-      }
-    }
-    path->pop_back();
-  }
-  return searched;
-}
-
-class WordNode final : public Node {
- public:
-  WordNode(const Descriptor& type, const FieldAccess& access,
-           const std::vector<std::string>& pieces) {
-    FieldPath path;
-    int budget = kMaxSearchedMessages;
-    searched_ = FindSearched(type, access, &path, &budget);
-    for (const std::string& piece : pieces) {
-      std::string folded;
-      FoldCase(piece, &folded);
-      pieces_.push_back(std::move(folded));
-    }
-  }
-
-  bool Matches(const Subject& subject) const override {
-    return In(subject.message, searched_);
-  }
-  void AddFields(FieldSubset* fields) const override {
-    for (const FieldDescriptor* field : searched_.texts) fields->Add(*field);
-    for (const Searched& below : searched_.messages) fields->Add(*below.field);
-  }
-
- private:
-  bool In(const Message& message, const Searched& searched) const {
-    const auto* reflection = message.GetReflection();
-    std::string scratch;
-    for (const FieldDescriptor* field : searched.texts) {
-      if (!field->is_repeated()) {
-        if (InText(TextAt(message, *field, -1, &scratch))) return true;
-        continue;
-      }
-      for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-        if (InText(TextAt(message, *field, i, &scratch))) return true;
-      }
-    }
-    for (const Searched& below : searched.messages) {
-      const FieldDescriptor* field = below.field;
-      if (!field->is_repeated()) {
-        if (reflection->HasField(message, field) &&
-            In(reflection->GetMessage(message, field), below)) {
-          return true;
-        }
-        continue;
-      }
-      for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-        if (In(reflection->GetRepeatedMessage(message, field, i), below)) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  bool InText(const std::string& text) const {
-    if (text.empty()) return false;
-    thread_local std::string folded;
-    FoldCase(text, &folded);
-    size_t from = 0;
-    for (const std::string& piece : pieces_) {
-      const size_t found = folded.find(piece, from);
-      if (found == std::string::npos) return false;
-      from = found + piece.size();
-    }
-    return true;
-  }
-
-  Searched searched_;
-  std::vector<std::string> pieces_;
-};
-
 }  // namespace
 
 NodePtr And(std::vector<NodePtr> operands) {
@@ -351,11 +246,6 @@ NodePtr Present(Steps steps) {
 
 NodePtr OfCaller(std::function<bool(const Caller&)> test) {
   return std::make_unique<CallerNode>(std::move(test));
-}
-
-NodePtr Word(const Descriptor& type, const FieldAccess& access,
-             const std::vector<std::string>& pieces) {
-  return std::make_unique<WordNode>(type, access, pieces);
 }
 
 }  // namespace transparency::resource::filter_tree

@@ -14,10 +14,14 @@
 // The evaluator of filters and predicates: a tree over one message type.
 namespace transparency::resource::filter_tree {
 
-// What is judged. `caller` is null in filters, which cannot name it.
+class FoldedTexts;
+
+// What is judged. `caller` is null in filters, which cannot name it. `texts` is
+// empty when the first node of a tree looks at a message; words fill it.
 struct Subject {
   const google::protobuf::Message& message;
   const Caller* caller;
+  FoldedTexts* texts;
 };
 
 class Node {
@@ -28,6 +32,8 @@ class Node {
   virtual void AddFields(FieldSubset* fields) const = 0;
   // What can be said of the caller without a message.
   virtual Reach ReachOf(const Caller&) const { return Reach::kDepends; }
+  // How many comparisons and words it is made of.
+  virtual int Terms() const { return 1; }
 };
 using NodePtr = std::unique_ptr<const Node>;
 
@@ -63,11 +69,5 @@ NodePtr Present(Steps steps);
 
 // A judgement of the caller alone.
 NodePtr OfCaller(std::function<bool(const Caller&)> test);
-
-// A word searched for in all text fields of a type that `access` knows, down to
-// eight messages deep. `pieces` follow each other in the text, with anything
-// between.
-NodePtr Word(const google::protobuf::Descriptor& type,
-             const FieldAccess& access, const std::vector<std::string>& pieces);
 
 }  // namespace transparency::resource::filter_tree

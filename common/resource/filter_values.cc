@@ -202,7 +202,7 @@ class TextTest final : public ValueTest {
       return false;
     }
     for (size_t i = 1; i + 1 < pieces_.size(); ++i) {
-      const size_t found = text.find(pieces_[i]);
+      const size_t found = FindText(text, pieces_[i]);
       if (found == absl::string_view::npos) return false;
       text.remove_prefix(found + pieces_[i].size());
     }

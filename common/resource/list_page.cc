@@ -1,7 +1,6 @@
 #include "common/resource/list_page.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -67,14 +66,15 @@ bool Before(const Candidate& a, const Candidate& b) {
 
 class Lister {
  public:
-  Lister(const List& list, absl::FunctionRef<absl::Status()> still_wanted)
-      : list_(list), still_wanted_(still_wanted) {}
+  Lister(const List& list, QueryBudget* budget)
+      : list_(list), budget_(*budget) {}
 
-  absl::StatusOr<std::string> Run(
+  absl::StatusOr<ListedPage> Run(
       absl::FunctionRef<void(const Item&, const std::string&)> emit);
-  absl::StatusOr<int64_t> Count();
 
  private:
+  enum class Until { kPageSpent, kEnd };
+
   // Reads what says which resources belong into the list.
   absl::Status ReadFilter();
   // Reads what says in which order, and where the page begins.
@@ -82,19 +82,20 @@ class Lister {
   // All of the kind that are not deleted, whatever they hold.
   bool TakesAllLive() const;
   // Calls `visit` with every item from `from` on that belongs into the list,
-  // until it returns false; not OK when nobody waits any more. Stops after
-  // `budget` items that the caller sees; `stopped_at_` is then the last one's
-  // name.
-  absl::Status Scan(const std::string& from, int budget,
+  // until it returns false; not OK when the budget is at its end. With
+  // kPageSpent it stops as soon as a page should end; `stopped_at_` is then the
+  // name of the last item that the caller sees.
+  absl::Status Scan(const std::string& from, Until until,
                     absl::FunctionRef<bool(const Item&, const Message&)> visit);
-  absl::StatusOr<std::string> InNameOrder(Page* page);
-  absl::StatusOr<std::string> InOtherOrder(Page* page);
+  absl::Status InNameOrder(Page* page, ListedPage* listed);
+  absl::Status InOtherOrder(Page* page, ListedPage* listed);
+  absl::Status Count(ListedPage* listed);
   std::string Token(const std::string& name, std::string key) const {
     return MakePageToken(query_, {name, std::move(key)});
   }
 
   const List& list_;
-  absl::FunctionRef<absl::Status()> still_wanted_;
+  QueryBudget& budget_;
   std::shared_ptr<const Filter> filter_;
   std::shared_ptr<const Order> order_;
   FieldSubset wanted_;  // what both look at
@@ -110,6 +111,7 @@ absl::Status Lister::ReadFilter() {
       Filter::Parse(list_.filter, *list_.kind.descriptor, list_.form.fields());
   if (!filter.ok()) return filter.status();
   filter_ = *std::move(filter);
+  budget_.set_terms(filter_->terms());
   wanted_ = filter_->fields();
   prefix_ = PrefixOf(list_.kind, list_.parent);
   return absl::OkStatus();
@@ -136,36 +138,38 @@ absl::Status Lister::ReadPlace() {
 }
 
 absl::Status Lister::Scan(
-    const std::string& from, int budget,
+    const std::string& from, Until until,
     absl::FunctionRef<bool(const Item&, const Message&)> visit) {
   absl::Status status;
-  int examined = 0;
-  int counted = 0;
+  int seen_before = 0;
   std::unique_ptr<Message> scratch;
   const FieldSubset wanted = list_.form.ForQuery(wanted_);
   const bool any_parent = absl::StrContains(list_.parent, kAnyId);
+  bool stopped = false;
   list_.snapshot.Scan(list_.kind, from, [&](const Item& item) {
     if (!absl::StartsWith(item.name(), prefix_)) return false;
-    if (++examined % kAskEvery == 0) {
-      status = still_wanted_();
-      if (!status.ok()) return false;
-    }
+    status = budget_.Look();
+    if (!status.ok()) return false;
     if ((item.deleted() && !list_.show_deleted) ||
         (any_parent && !ParentMatches(ParentOf(item.name()), list_.parent)) ||
         !list_.form.Sees(item, &scratch)) {
       return true;
     }
-    // Only what exists for the caller counts, and is named in a token.
-    if (++counted > budget) return false;
+    // Only what exists for the caller counts, and is named in a token; so the
+    // scan stops at such a one, behind at least one other.
+    stopped = until == Until::kPageSpent && seen_before > 0 &&
+              (seen_before == kMaxExamined || budget_.page_spent());
+    if (stopped) return false;
+    ++seen_before;
     stopped_at_ = item.name();
     const Message& seen = list_.form.ForQuery(item, wanted, &scratch);
     return !filter_->Matches(seen) || visit(item, seen);
   });
-  if (counted <= budget) stopped_at_.clear();
+  if (!stopped) stopped_at_.clear();
   return status;
 }
 
-absl::StatusOr<std::string> Lister::InNameOrder(Page* page) {
+absl::Status Lister::InNameOrder(Page* page, ListedPage* listed) {
   std::string from = prefix_;
   if (!after_.name.empty()) {
     from = after_.name;
@@ -174,59 +178,69 @@ absl::StatusOr<std::string> Lister::InNameOrder(Page* page) {
   std::string last;
   bool more = false;
   absl::Status status =
-      Scan(from, kMaxExamined, [&](const Item& item, const Message&) {
+      Scan(from, Until::kPageSpent, [&](const Item& item, const Message&) {
         more = !page->Add(item);
         if (!more) last = item.name();
         return !more;
       });
   if (!status.ok()) return status;
-  if (more) return Token(last, "");
-  return stopped_at_.empty() ? "" : Token(stopped_at_, "");
+  if (!more) last = stopped_at_;
+  if (!last.empty()) listed->next_page_token = Token(last, "");
+  return list_.total_size ? Count(listed) : absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Lister::InOtherOrder(Page* page) {
+absl::Status Lister::InOtherOrder(Page* page, ListedPage* listed) {
   // The least of those after the position, one more than the page can hold: a
   // heap with the greatest on top.
   std::vector<Candidate> least;
   Candidate candidate;
+  int64_t count = 0;
   absl::Status status =
-      Scan(prefix_, std::numeric_limits<int>::max(),
-           [&](const Item& item, const Message& seen) {
-             order_->Key(seen, &candidate.key);
-             candidate.item = &item;
-             if (!after_.name.empty()) {
-               const int order = candidate.key.compare(after_.key);
-               if (order < 0 || (order == 0 && item.name() <= after_.name)) {
-                 return true;
-               }
-             }
-             if (least.size() <= size_) {
-               least.push_back(candidate);
-               std::push_heap(least.begin(), least.end(), Before);
-             } else if (Before(candidate, least.front())) {
-               std::pop_heap(least.begin(), least.end(), Before);
-               least.back() = candidate;
-               std::push_heap(least.begin(), least.end(), Before);
-             }
-             return true;
-           });
+      Scan(prefix_, Until::kEnd, [&](const Item& item, const Message& seen) {
+        ++count;
+        order_->Key(seen, &candidate.key);
+        candidate.item = &item;
+        if (!after_.name.empty()) {
+          const int order = candidate.key.compare(after_.key);
+          if (order < 0 || (order == 0 && item.name() <= after_.name)) {
+            return true;
+          }
+        }
+        if (least.size() <= size_) {
+          least.push_back(candidate);
+          std::push_heap(least.begin(), least.end(), Before);
+        } else if (Before(candidate, least.front())) {
+          std::pop_heap(least.begin(), least.end(), Before);
+          least.back() = candidate;
+          std::push_heap(least.begin(), least.end(), Before);
+        }
+        return true;
+      });
   if (!status.ok()) return status;
+  if (list_.total_size) listed->total_size = count;
   std::sort_heap(least.begin(), least.end(), Before);
   const Candidate* last = nullptr;
   for (const Candidate& next : least) {
-    if (!page->Add(*next.item)) return Token(last->item->name(), last->key);
+    if (!page->Add(*next.item)) {
+      listed->next_page_token = Token(last->item->name(), last->key);
+      break;
+    }
     last = &next;
   }
-  return "";
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Lister::Run(
+absl::StatusOr<ListedPage> Lister::Run(
     absl::FunctionRef<void(const Item&, const std::string&)> emit) {
   absl::Status status = ReadFilter();
   if (status.ok()) status = ReadPlace();
   if (!status.ok()) return status;
   Page page(list_, size_, emit);
-  return order_->by_name() ? InNameOrder(&page) : InOtherOrder(&page);
+  ListedPage listed;
+  status = order_->by_name() ? InNameOrder(&page, &listed)
+                             : InOtherOrder(&page, &listed);
+  if (!status.ok()) return status;
+  return listed;
 }
 
 bool Lister::TakesAllLive() const {
@@ -238,34 +252,29 @@ bool Lister::TakesAllLive() const {
   return list_.filter.empty() && list_.form.SeesAllLive();
 }
 
-absl::StatusOr<int64_t> Lister::Count() {
-  absl::Status status = ReadFilter();
-  if (!status.ok()) return status;
+absl::Status Lister::Count(ListedPage* listed) {
   if (TakesAllLive() && !list_.show_deleted) {
-    return static_cast<int64_t>(list_.snapshot.Count(list_.kind) -
-                                list_.snapshot.CountDeleted(list_.kind));
+    listed->total_size =
+        static_cast<int64_t>(list_.snapshot.Count(list_.kind) -
+                             list_.snapshot.CountDeleted(list_.kind));
+    return absl::OkStatus();
   }
   int64_t count = 0;
-  status = Scan(prefix_, std::numeric_limits<int>::max(),
-                [&count](const Item&, const Message&) {
-                  ++count;
-                  return true;
-                });
-  if (!status.ok()) return status;
-  return count;
+  absl::Status status =
+      Scan(prefix_, Until::kEnd, [&count](const Item&, const Message&) {
+        ++count;
+        return true;
+      });
+  listed->total_size = count;
+  return status;
 }
 
 }  // namespace
 
-absl::StatusOr<int64_t> CountListed(
-    const List& list, absl::FunctionRef<absl::Status()> still_wanted) {
-  return Lister(list, still_wanted).Count();
-}
-
-absl::StatusOr<std::string> ListPage(
-    const List& list, absl::FunctionRef<absl::Status()> still_wanted,
+absl::StatusOr<ListedPage> ListPage(
+    const List& list, QueryBudget* budget,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit) {
-  return Lister(list, still_wanted).Run(emit);
+  return Lister(list, budget).Run(emit);
 }
 
 }  // namespace transparency::resource

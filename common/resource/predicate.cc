@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/resource/filter_binding.h"
+#include "common/resource/filter_words.h"
 
 namespace transparency::resource {
 namespace {
@@ -15,7 +16,10 @@ class BoundPredicate final : public Predicate {
 
   bool Matches(const google::protobuf::Message& message,
                const Caller& caller) const override {
-    return root_ == nullptr || root_->Matches({message, &caller});
+    if (root_ == nullptr) return true;
+    thread_local filter_tree::FoldedTexts texts;
+    texts.Clear();
+    return root_->Matches({message, &caller, &texts});
   }
   const FieldSubset& fields() const override { return fields_; }
   Reach ReachOf(const Caller& caller) const override {

@@ -71,8 +71,12 @@ struct Fit {
 // Where a word fits best in a text, both without case.
 Fit Find(absl::string_view text, absl::string_view word) {
   Fit best;
-  for (size_t at = text.find(word); at != absl::string_view::npos;
-       at = text.find(word, at + 1)) {
+  size_t from = 0;
+  while (true) {
+    const size_t found = FindText(text.substr(from), word);
+    if (found == absl::string_view::npos) break;
+    const size_t at = from + found;
+    from = at + 1;
     if (!IsBoundary(text, at)) continue;
     const bool whole = IsBoundary(text, at + word.size());
     const double share =

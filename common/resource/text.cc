@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -24,6 +24,12 @@ const utf8proc_uint8_t* Bytes(const char* text) {
 
 // Bytes that continue a code point.
 bool Continues(char c) { return (c & 0xC0) == 0x80; }
+
+// Without a table or a branch, so that compilers do many at once.
+char LowerAscii(char c) {
+  const bool upper = static_cast<unsigned char>(c - 'A') < 26;
+  return static_cast<char>(c | (upper << 5));
+}
 
 // Most code points that one folds to.
 constexpr int kMostFolded = 16;
@@ -64,12 +70,22 @@ bool NormalizeNfc(std::string* text) {
 
 void FoldCase(absl::string_view text, std::string* folded) {
   folded->clear();
+  AppendFolded(text, folded);
+}
+
+void AppendFolded(absl::string_view text, std::string* folded) {
   const char* at = text.data();
   const char* end = at + text.size();
   while (at < end) {
-    if ((*at & 0x80) == 0) {
-      folded->push_back(absl::ascii_tolower(static_cast<unsigned char>(*at)));
-      ++at;
+    const char* other =
+        std::find_if(at, end, [](char c) { return (c & 0x80) != 0; });
+    if (other != at) {
+      const size_t from = folded->size();
+      folded->append(at, other);
+      std::transform(
+          folded->begin() + static_cast<ptrdiff_t>(from), folded->end(),
+          folded->begin() + static_cast<ptrdiff_t>(from), LowerAscii);
+      at = other;
       continue;
     }
     utf8proc_int32_t point = 0;
@@ -91,6 +107,16 @@ void FoldCase(absl::string_view text, std::string* folded) {
                      static_cast<size_t>(size));
     }
   }
+}
+
+size_t FindText(absl::string_view text, absl::string_view part) {
+  // glibc's memmem is linear for long parts, and for those of up to 256 bytes
+  // compares at most that many at a place.
+  const void* found =
+      memmem(text.data(), text.size(), part.data(), part.size());
+  return found == nullptr ? absl::string_view::npos
+                          : static_cast<size_t>(
+                                static_cast<const char*>(found) - text.data());
 }
 
 std::string Excerpt(absl::string_view text, size_t bytes) {

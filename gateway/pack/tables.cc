@@ -157,6 +157,8 @@ Table ProcessLimits(const http::Options& http,
       "resources");
   add("filter", resource::filter_syntax::kMaxLength, "characters");
   add("terms of a filter", resource::filter_syntax::kMaxTerms, "");
+  add("terms of a filter that search through text",
+      resource::filter_syntax::kMaxSearches, "");
   add("nesting of a filter", resource::filter_syntax::kMaxDepth, "levels");
   add("fields of an order", resource::Order::kMaxFields, "");
   add("words of a search", resource::SearchQuery::kMaxWords, "");

@@ -256,7 +256,7 @@ TEST_F(EventsTest, RefuseWhatCannotBe) {
 }
 
 TEST_F(EventsTest, StopWhenNobodyWaitsForTheAnswer) {
-  for (int i = 0; i < resource::kAskEvery; ++i) {
+  for (int i = 0; i < resource::QueryBudget::kCheckEvery; ++i) {
     PutBook(absl::StrCat("w", i), "published { year: 2019 }");
   }
   EXPECT_EQ(Outcome(List({}, the_public, absl::Now()).status()),

@@ -269,7 +269,7 @@ TEST_F(SearchTest, RefusesWhatItCannotGoOnFrom) {
 }
 
 TEST_F(SearchTest, StopsWhenNobodyWaitsForTheAnswer) {
-  for (int i = 0; i < resource::kAskEvery; ++i) {
+  for (int i = 0; i < resource::QueryBudget::kCheckEvery; ++i) {
     PutBook(absl::StrCat("w", i), "Whale");
   }
   EXPECT_EQ(Outcome(Search(For("whale"), the_public, absl::Now()).status()),

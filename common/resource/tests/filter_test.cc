@@ -416,13 +416,42 @@ TEST(Filter, LimitsOfLengthDepthAndTerms) {
   EXPECT_EQ(ErrorAt(nested(32)), 0);
   EXPECT_EQ(ErrorAt(nested(33)), 33);
   EXPECT_EQ(ErrorAt(nested(900)), 33);
-  std::string terms = "a";
-  for (int i = 1; i < 100; ++i) terms += " b";
+  std::string terms = "lent:*";
+  for (int i = 1; i < 100; ++i) terms += " lent:*";
   EXPECT_EQ(ErrorAt(terms), 0);
-  EXPECT_EQ(ErrorAt(terms + " c"), 201);
+  EXPECT_EQ(ErrorAt(terms + " lent:*"), 701);
   std::string values = "tags:(a";
   for (int i = 0; i < 120; ++i) values += " OR b";
   EXPECT_NE(ErrorAt(values + ")"), 0);
+}
+
+TEST(Filter, FewTermsMaySearchThroughText) {
+  // Words, and values with something between wildcards; others only compare.
+  std::string words = "a title = b* title = *c title = * tags:d*e";
+  for (int i = 1; i < 9; ++i) absl::StrAppend(&words, " OR \"b*", i, "\"");
+  EXPECT_EQ(ErrorAt(words), 0);
+  const int next = static_cast<int>(words.size()) + 2;
+  EXPECT_EQ(ErrorAt(words + " title = *c"), 0);
+  EXPECT_EQ(ErrorAt(words + " title = *c*"), 0);
+  EXPECT_EQ(ErrorAt(words + " title = *c* d"), next + 12);
+  EXPECT_EQ(ErrorAt(words + " tags:(*c* OR *d*)"), next + 13);
+  EXPECT_EQ(ErrorAt(words + " c d"), next + 2);
+}
+
+TEST(Filter, AWordIsFoundWithinOneText) {
+  Book book;
+  book.set_title("Alpha Beta");
+  book.set_remark("gamma");
+  book.add_tags("delta");
+  EXPECT_TRUE(Matches("alpha beta gamma delta", book));
+  EXPECT_TRUE(Matches("\"al*ta\" AND \"gam*a\" AND NOT omega", book));
+  EXPECT_TRUE(Matches("\"a*b*a\" OR omega", book));
+  EXPECT_FALSE(Matches("\"beta*gamma\"", book));
+  EXPECT_FALSE(Matches("\"beta*alpha\"", book));
+  EXPECT_FALSE(Matches("betagamma", book));
+  EXPECT_FALSE(Matches(std::string("\"beta\0gamma\"", 12), book));
+  EXPECT_TRUE(Matches("*", book));
+  EXPECT_FALSE(Matches("*", Book()));
 }
 
 TEST(Filter, TextThatIsNoUtf8IsRefused) {

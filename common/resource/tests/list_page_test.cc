@@ -15,6 +15,7 @@
 #include "common/resource/tests/library_catalogue.h"
 #include "common/status/status.h"
 #include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 
 namespace transparency::resource {
@@ -52,6 +53,7 @@ class ListPageTest : public testing::Test {
     absl::Status status;
     std::vector<std::string> ids;
     std::string next;
+    absl::optional<int64_t> count;
   };
   struct Query {
     std::string parent = "shelves/-";
@@ -59,12 +61,17 @@ class ListPageTest : public testing::Test {
     std::string order = "";
     int size = 0;
     bool deleted = false;
+    bool count = false;
     Caller caller = the_public;
     std::vector<std::string> more = {};
   };
 
   Page Run(const Query& query, const std::string& token = "",
            const std::function<absl::Status()>& wanted = Wanted) {
+    QueryBudget budget(QueryLimits(), wanted);
+    return Run(query, token, &budget);
+  }
+  Page Run(const Query& query, const std::string& token, QueryBudget* budget) {
     const Form form(kind_, query.caller);
     Page page;
     auto next =
@@ -78,33 +85,28 @@ class ListPageTest : public testing::Test {
                   .page_size = query.size,
                   .page_token = token,
                   .show_deleted = query.deleted,
+                  .total_size = query.count,
                   .more = query.more},
-                 wanted, [&](const Item& item, const std::string& bytes) {
+                 budget, [&](const Item& item, const std::string& bytes) {
                    Book book;
                    EXPECT_TRUE(book.ParseFromString(bytes));
                    EXPECT_EQ(book.name(), item.name());
                    page.ids.push_back(book.title());
                  });
     page.status = next.status();
-    if (next.ok()) page.next = *next;
+    if (next.ok()) {
+      page.next = next->next_page_token;
+      page.count = next->total_size;
+    }
     return page;
   }
 
   absl::StatusOr<int64_t> Count(
-      const Query& query,
-      const std::function<absl::Status()>& wanted = Wanted) {
-    const Form form(kind_, query.caller);
-    return CountListed({.snapshot = snapshot_,
-                        .kind = kind_,
-                        .form = form,
-                        .method = "ListBooks",
-                        .parent = query.parent,
-                        .filter = query.filter,
-                        .order_by = query.order,
-                        .page_size = query.size,
-                        .page_token = "",
-                        .show_deleted = query.deleted},
-                       wanted);
+      Query query, const std::function<absl::Status()>& wanted = Wanted) {
+    query.count = true;
+    const Page page = Run(query, "", wanted);
+    if (!page.status.ok()) return page.status;
+    return page.count.value();
   }
 
   // All pages, one after another.
@@ -228,7 +230,13 @@ TEST_F(ListPageTest, TheCountIsThatOfAllPagesInTheCallersForm) {
     paged.size = 50;
     EXPECT_EQ(*count, static_cast<int64_t>(All(paged).size()))
         << query.parent << " " << query.filter;
+    // Whatever the order and the page.
+    paged.order = "title desc";
+    EXPECT_EQ(*Count(paged), *count);
+    paged.count = true;
+    EXPECT_EQ(Run(paged, "").count, *count);
   }
+  EXPECT_EQ(Run({}).count, absl::nullopt);
   EXPECT_EQ(*Count({.caller = the_staff}), 600);
   EXPECT_EQ(status::Reason(Count({.filter = "value = 1"}).status()),
             "QUERY_INVALID");
@@ -236,8 +244,9 @@ TEST_F(ListPageTest, TheCountIsThatOfAllPagesInTheCallersForm) {
 
 TEST_F(ListPageTest, ACountStopsWhenNobodyWaits) {
   std::vector<Book> books;
-  books.reserve(3 * kAskEvery);
-  for (int i = 0; i < 3 * kAskEvery; ++i) {
+  constexpr int kBooks = 3 * QueryBudget::kCheckEvery;
+  books.reserve(kBooks);
+  for (int i = 0; i < kBooks; ++i) {
     books.push_back(Named("a", absl::StrFormat("n%05d", i)));
   }
   Put(books);
@@ -247,9 +256,83 @@ TEST_F(ListPageTest, ACountStopsWhenNobodyWaits) {
   };
   EXPECT_TRUE(absl::IsCancelled(Count({}, gone).status()));
   EXPECT_EQ(asked, 2);
-  // Where nothing is hidden and nothing left out, there is nothing to look at.
-  asked = 2;
-  EXPECT_EQ(*Count({.caller = the_staff}, gone), 3 * kAskEvery);
+  // Where nothing is hidden and nothing left out, there is nothing to look at
+  // behind the page.
+  asked = 0;
+  EXPECT_EQ(*Count({.size = 1, .caller = the_staff}, gone), kBooks);
+}
+
+// A clock on which each look at it has cost a millisecond.
+std::function<absl::Duration()> Ticking() {
+  return [ticks = 0]() mutable { return absl::Milliseconds(++ticks); };
+}
+
+TEST_F(ListPageTest, EndsShortAndEmptyPagesWhenTheirTimeIsSpent) {
+  std::vector<Book> books;
+  for (int i = 0; i < 40; ++i) {
+    Book book = Named("a", absl::StrFormat("b%02d", i));
+    book.set_pages(i);
+    books.push_back(book);
+    Book hidden = Named("a", absl::StrFormat("b%02d-draft", i));
+    hidden.set_state(Book::DRAFT);
+    books.push_back(hidden);
+  }
+  Put(books);
+  const QueryLimits limits{.page = absl::Milliseconds(5), .first_check = 1};
+  std::vector<std::string> all;
+  std::string token;
+  int empty = 0;
+  int calls = 0;
+  do {
+    QueryBudget budget(limits, Wanted, Ticking());
+    const Page page = Run(
+        {.filter = "pages > 20 AND pages < 30", .count = true}, token, &budget);
+    ASSERT_TRUE(page.status.ok()) << page.status;
+    EXPECT_LE(page.ids.size(), 4u);
+    // What is counted is never cut short.
+    EXPECT_EQ(page.count, 9);
+    empty += page.ids.empty();
+    ++calls;
+    all.insert(all.end(), page.ids.begin(), page.ids.end());
+    token = page.next;
+    std::string bytes;
+    ASSERT_TRUE(absl::WebSafeBase64Unescape(token, &bytes));
+    EXPECT_THAT(bytes, testing::Not(testing::HasSubstr("draft")));
+  } while (!token.empty());
+  EXPECT_THAT(all, ElementsAre("b21", "b22", "b23", "b24", "b25", "b26", "b27",
+                               "b28", "b29"));
+  EXPECT_GT(empty, 5);
+  EXPECT_GT(calls, 10);
+}
+
+TEST_F(ListPageTest, RefusesWhatIsTooDearToBeRight) {
+  std::vector<Book> books;
+  for (int i = 0; i < 100; ++i) {
+    books.push_back(Named("a", absl::StrFormat("b%02d", i)));
+  }
+  Put(books);
+  const auto run = [&](const Query& query, int milliseconds) {
+    QueryBudget budget({.page = absl::Milliseconds(5),
+                        .whole = absl::Milliseconds(milliseconds),
+                        .first_check = 1},
+                       Wanted, Ticking());
+    return Run(query, "", &budget);
+  };
+  for (const Query& query : std::vector<Query>{
+           {.order = "title"},
+           {.filter = "copies = 0 OR wort OR pages = 3", .count = true}}) {
+    EXPECT_TRUE(run(query, 1000).status.ok());
+    const absl::Status dear = run(query, 50).status;
+    EXPECT_EQ(dear.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(status::Reason(dear), "QUERY_TOO_DEAR");
+    google::rpc::ErrorInfo info;
+    ASSERT_TRUE(status::FindDetail(dear, &info));
+    EXPECT_EQ(info.metadata().at("limit"), "50ms");
+    EXPECT_EQ(info.metadata().at("resources"), "50");
+    EXPECT_EQ(info.metadata().at("terms"), query.count ? "3" : "0");
+  }
+  // A page by name ends before it gets there.
+  EXPECT_TRUE(run({.filter = "pages = 3"}, 50).status.ok());
 }
 
 TEST_F(ListPageTest, OtherOrdersPageWithoutGapsOrDoubles) {
