@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "centre-service/domain/instants.h"
+#include "centre-service/domain/owner_limits.h"
 #include "transparency/centre/v1/error_reason.pb.h"
 
 namespace transparency::centre::domain {
@@ -79,6 +80,7 @@ void CheckPolicy(const v1::Centre& centre, status::Violations* violations) {
     violations->Add("centre.booking_policy.party_limit",
                     "must not be negative");
   }
+  CheckOwnerLimitFields(centre, violations);
   std::set<int> seen;
   for (int i = 0; i < policy.approval_required_for_size(); ++i) {
     const int purpose = policy.approval_required_for(i);

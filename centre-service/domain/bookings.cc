@@ -12,6 +12,7 @@
 #include "centre-service/domain/instants.h"
 #include "centre-service/domain/occupation.h"
 #include "centre-service/domain/opening_hours.h"
+#include "centre-service/domain/owner_limits.h"
 #include "centre-service/domain/visitors.h"
 #include "common/status/status.h"
 #include "transparency/centre/v1/centre.pb.h"
@@ -327,6 +328,14 @@ absl::Status CheckBooking(const resource::Snapshot& view, const Booking* before,
                            : CheckChange(view, *before, *after, now);
 }
 
+absl::Status AdmitBooking(const resource::Snapshot& view,
+                          const resource::Caller& creator,
+                          const Booking& booking, absl::Time now) {
+  return creator.HasRole(resource::kStaffRole)
+             ? absl::OkStatus()
+             : CheckOwnerLimits(view, booking, now);
+}
+
 absl::Status RequestBooking(const resource::Snapshot& view, Booking* booking) {
   absl::Status allowed = Allow(*booking, kRequest);
   if (!allowed.ok()) return allowed;
@@ -398,13 +407,18 @@ absl::Status CheckInBooking(const resource::Snapshot& view, absl::Time now,
 resource::Rules<Booking> BookingRules() {
   resource::Rules<Booking> rules;
   rules.effective = BookingInEffect;
-  rules.keys = OccupationKeys;
+  rules.keys = [](const Booking& booking,
+                  std::vector<resource::IndexKey>* keys) {
+    OccupationKeys(booking, keys);
+    OwnerKeys(booking, keys);
+  };
   rules.take_over = [](const google::protobuf::Message& request,
                        const resource::Caller& creator, Booking* booking) {
     return TakeOwner(static_cast<const v1::CreateBookingRequest&>(request),
                      creator, booking);
   };
   rules.check = CheckBooking;
+  rules.admit = AdmitBooking;
   rules.random_ids = true;
   return rules;
 }

@@ -45,6 +45,11 @@ absl::Status CheckBooking(const resource::Snapshot& view,
                           const v1::Booking* before, v1::Booking* after,
                           absl::Time now);
 
+// Holds a new booking to the limits of its owner, unless staff create it.
+absl::Status AdmitBooking(const resource::Snapshot& view,
+                          const resource::Caller& creator,
+                          const v1::Booking& booking, absl::Time now);
+
 // The steps. Each refuses with STEP_NOT_ALLOWED where the state does not allow
 // it, and changes the booking otherwise; what follows from the new state is for
 // BookingInEffect to fill in.

@@ -12,7 +12,11 @@ CentreServiceTest::CentreServiceTest()
       "centre_id: 'brussels' centre { display_name: 'Brussels' country: 'BE'"
       " time_zone: 'Europe/Brussels'"
       " booking_policy { hold_time { seconds: 900 }"
-      "  approval_required_for: SOURCE_REVIEW } }");
+      "  approval_required_for: SOURCE_REVIEW"
+      // Tests that are about these limits set them.
+      "  owner_limits { held_at_once: 10000 open_at_once: 10000"
+      "   time_per_week { seconds: 86400000 } new_per_minute: 10000"
+      "   new_per_day: 10000 } } }");
   for (int day = 1; day <= 5; ++day) {
     *create.mutable_centre()->add_weekly_opening_hours() =
         Parse<v1::OpeningHours>(absl::StrCat(

@@ -11,6 +11,7 @@
 #include "common/status/status.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/rpc/error_details.pb.h"
 
 namespace transparency::centre {
 namespace {
@@ -410,6 +411,88 @@ TEST_F(Booking, OfASharedSpaceNeverExceedsItsCapacityHoweverManyCall) {
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(people, 18);
   EXPECT_EQ(database_.Number("SELECT sum(party_size) FROM booking_spaces"), 18);
+}
+
+class Limits : public CentreServiceTest {
+ protected:
+  Limits() {
+    auto update = Parse<v1::UpdateCentreRequest>(
+        "centre { name: 'centres/brussels' booking_policy { owner_limits {"
+        " held_at_once: 5 } } }"
+        " update_mask { paths: 'booking_policy.owner_limits.held_at_once' }");
+    EXPECT_EQ(Reason<v1::Centre>(kDesk, "UpdateCentre", update), "");
+  }
+
+  // The wish of caller number `i`, for a place in the hall.
+  static v1::CreateBookingRequest Place(int i) {
+    v1::CreateBookingRequest wish = Wish(9 + i % 6, 10 + i % 6);
+    wish.mutable_booking()->set_spaces(0, kHall);
+    wish.mutable_booking()->mutable_party()->set_size(1);
+    return wish;
+  }
+};
+
+TEST_F(Limits, OfOneOwnerHoldHoweverManyCallOnThreeReplicas) {
+  RunningService second(service_, database_, kMonday);
+  RunningService third(service_, database_, kMonday);
+  RunningService* replicas[] = {&running_, &second, &third};
+  std::atomic<int> booked{0};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 48; ++i) {
+    callers.emplace_back([&, i] {
+      const absl::Status status =
+          replicas[i % 3]
+              ->Call<v1::Booking>(i % 2 ? kAlice : kBob, "CreateBooking",
+                                  Place(i / 2))
+              .status();
+      if (status.ok()) {
+        ++booked;
+      } else if (ReasonOf(status) == "OWNER_LIMIT_REACHED") {
+        ++refused;
+      } else {
+        ADD_FAILURE() << status;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(booked, 10);
+  EXPECT_EQ(refused, 38);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM bookings"), 10);
+  EXPECT_EQ(database_.Number("SELECT max(held) FROM (SELECT count(*) AS held"
+                             " FROM bookings WHERE state = 'HELD'"
+                             " GROUP BY owner) each_owner"),
+            5);
+}
+
+TEST_F(Limits, AreToldAndDecidedTheSameWhenOnlyValidated) {
+  for (int i = 0; i < 5; ++i) Book(kAlice, Place(i));
+  v1::CreateBookingRequest wish = Place(5);
+  for (const bool only : {true, false}) {
+    wish.set_validate_only(only);
+    const absl::Status status =
+        running_.Call<v1::Booking>(kAlice, "CreateBooking", wish).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    google::rpc::ErrorInfo info;
+    ASSERT_TRUE(status::FindDetail(status, &info)) << status;
+    EXPECT_EQ(info.reason(), "OWNER_LIMIT_REACHED");
+    EXPECT_EQ(info.metadata().at("limit"), "held_at_once");
+    EXPECT_EQ(info.metadata().at("present"), "5");
+    EXPECT_EQ(info.metadata().at("roomFrom"), "2026-03-02T08:15:00+00:00");
+    google::rpc::QuotaFailure quota;
+    EXPECT_TRUE(status::FindDetail(status, &quota));
+    google::rpc::RetryInfo retry;
+    EXPECT_TRUE(status::FindDetail(status, &retry));
+  }
+  // Staff are not held to them, whomever they book for.
+  wish = Place(5);
+  wish.set_owner("alice");
+  Book(kDesk, wish);
+  wish = Place(0);
+  EXPECT_EQ(Reason<v1::Booking>(kAlice, "CreateBooking", wish),
+            "OWNER_LIMIT_REACHED");
+  clock().Set(kMonday + absl::Minutes(15));
+  Book(kAlice, wish);
 }
 
 TEST_F(PersonalData, OfAVisitorIsGoneOnceErased) {

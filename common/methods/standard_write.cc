@@ -78,6 +78,10 @@ absl::StatusOr<std::string> CreateNamed(const resource::Kind& kind,
   if (status.ok() && kind.rules.begin) {
     status = kind.rules.begin(decision.view(), resource.get(), decision.now());
   }
+  if (status.ok() && kind.rules.admit) {
+    status = kind.rules.admit(decision.view(), decision.caller(), *resource,
+                              decision.now());
+  }
   if (!status.ok()) return status;
   auto item = decision.Put(*resource, Change::CREATED);
   if (!item.ok()) return item.status();

@@ -69,6 +69,12 @@ struct KindRules {
   std::function<absl::Status(const Snapshot&, Message* created, absl::Time now)>
       begin;
 
+  // Whether `creator` may have this new resource beside what there is: limits
+  // that are not the same for everybody. Runs last on create.
+  std::function<absl::Status(const Snapshot&, const Caller& creator,
+                             const Message& created, absl::Time now)>
+      admit;
+
   // Why a resource cannot be deleted, beyond references and live children.
   std::function<absl::Status(const Snapshot&, const Message&)> check_delete;
 
@@ -90,6 +96,9 @@ struct Rules {
       check;
   std::function<absl::Status(const Snapshot&, T* created, absl::Time now)>
       begin;
+  std::function<absl::Status(const Snapshot&, const Caller& creator,
+                             const T& created, absl::Time now)>
+      admit;
   std::function<absl::Status(const Snapshot&, const T&)> check_delete;
   bool random_ids = false;
 
@@ -230,6 +239,12 @@ KindRules Rules<T>::Erase() const {
     erased.begin = [rule = begin](const Snapshot& view, Message* created,
                                   absl::Time now) {
       return rule(view, static_cast<T*>(created), now);
+    };
+  }
+  if (admit) {
+    erased.admit = [rule = admit](const Snapshot& view, const Caller& creator,
+                                  const Message& created, absl::Time now) {
+      return rule(view, creator, static_cast<const T&>(created), now);
     };
   }
   if (check_delete) {

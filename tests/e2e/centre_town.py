@@ -31,6 +31,10 @@ def found(stub, staff):
         hours.closes.hours = 24
     centre.centre.booking_policy.hold_time.FromTimedelta(HOLD)
     centre.centre.booking_policy.approval_required_for.append(booking_pb2.Booking.SOURCE_REVIEW)
+    # Tests that are about these limits set them.
+    limits = centre.centre.booking_policy.owner_limits
+    limits.held_at_once = limits.open_at_once = limits.new_per_minute = limits.new_per_day = 10_000
+    limits.time_per_week.FromTimedelta(datetime.timedelta(days=1000))
     stub.CreateCentre(centre, metadata=bearer(staff), timeout=20)
     for identifier, occupancy, capacity in (("room", 1, 10), ("hall", 2, 40)):
         space = asking("CreateSpace", parent=CENTRE, space_id=identifier)
