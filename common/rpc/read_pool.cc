@@ -53,8 +53,6 @@ absl::Duration Clock() {
   return absl::DurationFromTimespec(now);
 }
 
-const std::string& KeyOf(const Call& call) { return call.caller().subject; }
-
 }  // namespace
 
 struct ReadPool::Reading {
@@ -113,7 +111,7 @@ bool ReadPool::Submit(std::shared_ptr<Call> call, std::function<void()> run) {
   bool accepted = false;
   {
     absl::MutexLock lock(&mutex_);
-    Share* share = ShareOf(KeyOf(*call));
+    Share* share = ShareOf(call->share_key());
     accepted = Accept(share, &abandoned);
     if (accepted) {
       share->waiting.push_back({std::move(call), std::move(run)});

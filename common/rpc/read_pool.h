@@ -21,9 +21,8 @@ namespace transparency::rpc {
 // next is whoever has had the least time of those who have something to run. A
 // read gives way in the middle when its slice is over, so that a short read
 // waits for the end of a slice and not for the end of long reads, however many
-// of them one caller has. Thread-safe.
-//
-// Who a caller is, is its subject, and for those without one its address.
+// of them one caller has. Callers are told apart by Call::share_key.
+// Thread-safe.
 class ReadPool {
  public:
   // How long a read goes on while others wait.
