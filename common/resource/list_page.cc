@@ -148,7 +148,7 @@ absl::Status Lister::Scan(
   bool stopped = false;
   list_.snapshot.Scan(list_.kind, from, [&](const Item& item) {
     if (!absl::StartsWith(item.name(), prefix_)) return false;
-    status = budget_.Look();
+    status = until == Until::kEnd ? budget_.Look() : budget_.LookForPage();
     if (!status.ok()) return false;
     if ((item.deleted() && !list_.show_deleted) ||
         (any_parent && !ParentMatches(ParentOf(item.name()), list_.parent)) ||

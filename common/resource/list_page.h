@@ -52,9 +52,9 @@ struct ListedPage {
 // resources that the caller sees, or when `budget` is spent for a page. In
 // another order all of the kind are looked at, each time, since the first of a
 // page can stand anywhere; so they are to be counted, unless nothing is left
-// out and nothing hidden. What takes more than `budget` has is refused: a page
-// or a count is never wrong. A resource whose key stays put while a client
-// pages is in exactly one page.
+// out and nothing hidden. Either is refused when it takes more than `budget`
+// has: a page or a count is never wrong. A resource whose key stays put while a
+// client pages is in exactly one page.
 absl::StatusOr<ListedPage> ListPage(
     const List& list, QueryBudget* budget,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit);

@@ -32,7 +32,7 @@ QueryBudget::QueryBudget(const QueryLimits& limits,
       stride_(limits.first_check),
       until_check_(limits.first_check) {}
 
-absl::Status QueryBudget::Check() {
+absl::Status QueryBudget::Check(bool whole) {
   const absl::Duration used = cpu_time_() - begun_;
   const absl::Duration step = used - used_;
   used_ = used;
@@ -43,7 +43,7 @@ absl::Status QueryBudget::Check() {
   }
   until_check_ = stride_;
   page_spent_ = used >= limits_.page;
-  return used >= limits_.whole ? TooDear() : still_wanted_();
+  return whole && used >= limits_.whole ? TooDear() : still_wanted_();
 }
 
 absl::Status QueryBudget::TooDear() const {

@@ -38,10 +38,9 @@ class QueryBudget {
   // Called before each resource that is looked at. Not OK: the query ends with
   // what `still_wanted` says, or with RESOURCE_EXHAUSTED, QUERY_TOO_DEAR, which
   // names how much was looked at and with how many terms.
-  absl::Status Look() {
-    ++looked_;
-    return --until_check_ > 0 ? absl::OkStatus() : Check();
-  }
+  absl::Status Look() { return Count(/*whole=*/true); }
+  // The same for a page that can end early: never too dear, see page_spent.
+  absl::Status LookForPage() { return Count(/*whole=*/false); }
 
   // Whether a page that another one can follow should end here.
   bool page_spent() const { return page_spent_; }
@@ -50,7 +49,11 @@ class QueryBudget {
   void set_terms(int terms) { terms_ = terms; }
 
  private:
-  absl::Status Check();
+  absl::Status Count(bool whole) {
+    ++looked_;
+    return --until_check_ > 0 ? absl::OkStatus() : Check(whole);
+  }
+  absl::Status Check(bool whole);
   absl::Status TooDear() const;
 
   const QueryLimits limits_;

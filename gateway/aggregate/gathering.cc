@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/status/status.h"
 #include "gateway/invoker/onward_call.h"
 
 namespace transparency::gateway {
@@ -30,7 +31,7 @@ bool IsRefusal(const absl::Status& status) {
     case absl::StatusCode::kOutOfRange:
       return true;
     default:
-      return false;
+      return status::Reason(status) == "QUERY_TOO_DEAR";
   }
 }
 

@@ -20,6 +20,8 @@ import grpc
 ROUNDS = 5
 SERVICE = '/transparency.certification.v1.CertificationService/'
 TOKEN = 'bench-staff'
+# Callers of their own, who take what they can get.
+GREEDY = [f'greedy-{number}' for number in range(4)]
 TICKS = os.sysconf('SC_CLK_TCK')
 # Every STRIDE-th certificate is of one shape.
 STRIDE = 60
@@ -143,8 +145,10 @@ class Bench:
         self.running = []
         self.serial = 1_000_000
         self.tokens = self.scratch / 'tokens'
-        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-        self.tokens.write_text(f'{digest} bench staff\n')
+        lines = [f'{hashlib.sha256(TOKEN.encode()).hexdigest()} bench staff\n']
+        for token in GREEDY:
+            lines.append(f'{hashlib.sha256(token.encode()).hexdigest()} {token} -\n')
+        self.tokens.write_text(''.join(lines))
         self.rows = []
         self.notes = []
         self.kept = {}
@@ -222,9 +226,12 @@ class Bench:
         path.write_bytes(b''.join(struct.pack('>I', len(m)) + m for m in messages))
         return path
 
+    def load_command(self, port, method, requests, *flags):
+        return [str(self.bin / 'bench-load'), f'--target=127.0.0.1:{port}',
+                f'--method={SERVICE}{method}', f'--requests={requests}', *flags]
+
     def load(self, port, method, requests, *flags):
-        out = self.run(self.bin / 'bench-load', f'--target=127.0.0.1:{port}',
-                       f'--method={SERVICE}{method}', f'--requests={requests}', *flags)
+        out = self.run(*self.load_command(port, method, requests, *flags))
         result = json.loads(out)
         if set(result['codes']) != {'0'}:
             raise Broken(f'{method}: answers by grpc-status: {result["codes"]}')

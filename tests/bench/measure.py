@@ -24,6 +24,7 @@ ROWS = {
     'filter': rows_scans.row_filter,
     'word': rows_scans.row_word,
     'order': rows_scans.row_order,
+    'greedy': rows_scans.row_greedy,
     'watch': rows_watch.row_watch,
 }
 

@@ -157,6 +157,66 @@ def test_gap_belongs_to_the_booking(town):
     assert_whole(town)
 
 
+def set_limits(town, **limits):
+    """Changes limits of the centre; both replicas know them then."""
+    update = asking("UpdateCentre", centre={"name": CENTRE})
+    for field, limit in limits.items():
+        if field == "time_per_week":
+            update.centre.booking_policy.owner_limits.time_per_week.FromTimedelta(limit)
+        else:
+            setattr(update.centre.booking_policy.owner_limits, field, limit)
+        update.update_mask.paths.append(f"booking_policy.owner_limits.{field}")
+    _, call = town.stubs[0].UpdateCentre.with_call(update, metadata=bearer(town.staff), timeout=20)
+    return dict(call.initial_metadata())["x-revision"]
+
+
+LIMITS = {"held_at_once": 2, "open_at_once": 3, "time_per_week": 2 * HOUR, "new_per_minute": 4, "new_per_day": 4}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_one_owner_has_no_more_of_a_centre_than_its_policy_allows(town, limit):
+    """Over gRPC and HTTP, through either replica, decided the same when only validated."""
+    most = LIMITS[limit]
+    revision = set_limits(town, **{limit: most})
+    gateway = town.gateway(centre=town.replicas[1])
+    web = Http(gateway.http_port, town.alice)
+    count = 2 if limit == "time_per_week" else most
+
+    def book(hour, token=town.alice, **fields):
+        request = booking_request(tomorrow(0) + hour * HOUR, space=HALL)
+        for field, value in fields.items():
+            setattr(request, field, value)
+        return town.stubs[hour % 2].CreateBooking(
+            request, metadata=bearer(token) + [("x-min-revision", revision)], timeout=20)
+    for hour in range(count):
+        book(hour)
+    for fields in ({}, {"validate_only": True}):
+        with Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "OWNER_LIMIT_REACHED") as refused:
+            book(count, **fields)
+        told = refused.details
+        assert told["ErrorInfo"].metadata["limit"] == limit
+        assert told["ErrorInfo"].metadata["present"] == ("7200s" if limit == "time_per_week" else str(most))
+        room = datetime.datetime.fromisoformat(told["ErrorInfo"].metadata["roomFrom"])
+        assert room > datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=5)
+        assert told["QuotaFailure"].violations[0].subject == "owner:alice"
+        assert ("RetryInfo" in told) == (limit != "time_per_week")
+    status, headers, answer = web.call("POST", f"/centre/v1/{CENTRE}/bookings", json_booking(count))
+    assert status == 429, answer
+    assert answer["error"]["details"][0]["metadata"]["limit"] == limit
+    assert ("Retry-After" in {name.title() for name in headers}) == (limit != "time_per_week")
+    # Others have their own, staff none.
+    book(count, token=town.bob)
+    book(count + 1, token=town.staff, owner="alice")
+    stored = psql(town.database("centre"), "SELECT owner, count(*) FROM bookings GROUP BY owner ORDER BY owner")
+    assert stored == [["alice", str(count + 1)], ["bob", "1"]]
+
+
+def json_booking(hour):
+    start = tomorrow(0) + hour * HOUR
+    return {"purpose": "STAKEHOLDER_MEETING", "spaces": [HALL], "startTime": start.isoformat(),
+            "endTime": (start + HOUR).isoformat(), "party": {"category": "CUSTOMER", "size": 2}}
+
+
 def test_hold_that_expires_frees_its_space(suite):
     cluster = ClockedCluster()
     try:

@@ -331,8 +331,14 @@ TEST_F(ListPageTest, RefusesWhatIsTooDearToBeRight) {
     EXPECT_EQ(info.metadata().at("resources"), "50");
     EXPECT_EQ(info.metadata().at("terms"), query.count ? "3" : "0");
   }
-  // A page by name ends before it gets there.
+  // A page by name ends before it gets there, or goes on: through what is
+  // hidden there is no place to end at.
   EXPECT_TRUE(run({.filter = "pages = 3"}, 50).status.ok());
+  EXPECT_TRUE(run({.filter = "pages = 3"}, 1).status.ok());
+  for (Book& book : books) book.set_state(Book::DRAFT);
+  books.push_back(Named("a", "z"));
+  Put(books);
+  EXPECT_THAT(run({}, 1).ids, ElementsAre("z"));
 }
 
 TEST_F(ListPageTest, OtherOrdersPageWithoutGapsOrDoubles) {
