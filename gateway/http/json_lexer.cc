@@ -43,10 +43,14 @@ char JsonLexer::Peek() {
   return at_ < text_.size() ? text_[at_] : '\0';
 }
 
+bool JsonLexer::CountValue() {
+  return --values_left_ >= 0 || Fail("there are too many names and values");
+}
+
 bool JsonLexer::TryTake(char c) {
   if (failed() || Peek() != c || at_ == text_.size()) return false;
   ++at_;
-  return true;
+  return (c != '{' && c != '[') || CountValue();
 }
 
 bool JsonLexer::Take(char c, absl::string_view expected) {
@@ -73,7 +77,7 @@ int JsonLexer::column() const {
 }
 
 bool JsonLexer::ReadString(absl::string_view* value) {
-  if (!Take('"', "a string in double quotes")) return false;
+  if (!Take('"', "a string in double quotes") || !CountValue()) return false;
   const size_t start = at_;
   bool escaped = false;
   for (; at_ < text_.size(); ++at_) {
@@ -191,7 +195,7 @@ bool JsonLexer::ReadNumber(absl::string_view* value) {
     if (digits() == 0) return Fail("expected a digit");
   }
   *value = text_.substr(start, at_ - start);
-  return true;
+  return CountValue();
 }
 
 bool JsonLexer::ReadWord(absl::string_view word) {
@@ -202,7 +206,7 @@ bool JsonLexer::ReadWord(absl::string_view word) {
       (absl::ascii_isalnum(text_[at_]) || text_[at_] == '_')) {
     return Fail("expected a value");
   }
-  return true;
+  return CountValue();
 }
 
 bool JsonLexer::SkipValue(int depth) {
@@ -228,6 +232,7 @@ bool JsonLexer::SkipValue(int depth) {
 bool JsonLexer::SkipContainer(char close, int depth) {
   if (depth <= 0) return Fail("objects and arrays are nested too deep");
   ++at_;
+  if (!CountValue()) return false;
   if (TryTake(close)) return true;
   do {
     absl::string_view key;

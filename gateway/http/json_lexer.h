@@ -11,7 +11,10 @@ namespace transparency::gateway::http {
 // tell what and where. Not thread-safe.
 class JsonLexer {
  public:
-  explicit JsonLexer(absl::string_view text) : text_(text) {}
+  // More than `max_values` names and values, those that are skipped too, are an
+  // error: reading them costs far more than sending them.
+  JsonLexer(absl::string_view text, int max_values)
+      : text_(text), values_left_(max_values) {}
 
   // First byte of the next token, blanks skipped; 0 at the end.
   char Peek();
@@ -39,6 +42,8 @@ class JsonLexer {
   size_t offset() const { return at_; }
   void Rewind(size_t offset) { at_ = offset; }
 
+  // Whether what failed is the number of names and values.
+  bool too_many() const { return values_left_ < 0; }
   bool failed() const { return !error_.empty(); }
   const std::string& error() const { return error_; }
   // Both from 1; a column counts bytes.
@@ -47,12 +52,15 @@ class JsonLexer {
 
  private:
   void SkipBlanks();
+  // False when there are too many.
+  bool CountValue();
   bool ReadEscape();
   bool ReadHex4(unsigned* unit);
   bool SkipContainer(char close, int depth);
 
   const absl::string_view text_;
   size_t at_ = 0;
+  int values_left_;
   std::string unescaped_;
   std::string error_;
 };

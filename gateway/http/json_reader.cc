@@ -68,7 +68,9 @@ bool NeverInMask(const FieldDescriptor& field) {
 class Reader {
  public:
   Reader(absl::string_view json, const JsonReadOptions& options)
-      : lexer_(json), options_(options), depth_left_(options.max_depth) {}
+      : lexer_(json, options.max_values),
+        options_(options),
+        depth_left_(options.max_depth) {}
 
   absl::Status Read(Message* message);
 
@@ -96,13 +98,24 @@ class Reader {
 
   bool Enter();
   void Leave() { ++depth_left_; }
-  bool Wrong(const Path& at, absl::string_view problem) {
-    violations_.Add(at.ToString(), problem);
+  // `problem` makes the text. Beyond what is listed nothing is spelled out:
+  // a body may be wrong in every element.
+  template <class Problem>
+  bool Wrong(const Path& at, const Problem& problem) {
+    if (++wrong_ > status::kMaxViolations) {
+      violations_.Add("", "");
+    } else {
+      violations_.Add(at.ToString(), problem());
+    }
     return true;
   }
-  bool WrongAndSkip(const Path& at, absl::string_view problem) {
+  template <class Problem>
+  bool WrongAndSkip(const Path& at, const Problem& problem) {
     Wrong(at, problem);
     return lexer_.SkipValue(depth_left_);
+  }
+  bool WrongAndSkip(const Path& at, const char* problem) {
+    return WrongAndSkip(at, [problem] { return problem; });
   }
   absl::Status SyntaxError() const;
 
@@ -110,17 +123,19 @@ class Reader {
   const JsonReadOptions& options_;
   int depth_left_;
   status::Violations violations_;
+  int wrong_ = 0;
   // The message of an Any that is being read, in which "@type" may stand.
   const Message* any_payload_ = nullptr;
   // Whether the object read last had no members.
   bool empty_object_ = false;
 };
 
-absl::Status Malformed(absl::string_view problem,
-                       const status::Metadata& where) {
+absl::Status Refused(absl::string_view reason, absl::string_view problem,
+                     const status::Metadata& metadata) {
   absl::Status refusal = status::Refuse(
-      absl::StatusCode::kInvalidArgument, "MALFORMED_REQUEST",
-      absl::StrCat("The body is not the JSON expected: ", problem, "."), where);
+      absl::StatusCode::kInvalidArgument, reason,
+      absl::StrCat("The body is not the JSON expected: ", problem, "."),
+      metadata);
   google::rpc::BadRequest bad;
   auto* violation = bad.add_field_violations();
   violation->set_field("body");
@@ -129,7 +144,19 @@ absl::Status Malformed(absl::string_view problem,
   return refusal;
 }
 
+absl::Status Malformed(absl::string_view problem,
+                       const status::Metadata& where) {
+  return Refused("MALFORMED_REQUEST", problem, where);
+}
+
 absl::Status Reader::SyntaxError() const {
+  if (lexer_.too_many()) {
+    const std::string limit = absl::StrCat(options_.max_values);
+    return Refused(
+        "LIMIT_EXCEEDED",
+        absl::StrCat("expected at most ", limit, " names and values in all"),
+        {{"limit", limit}});
+  }
   return Malformed(absl::StrCat(lexer_.error(), " (line ", lexer_.line(),
                                 ", column ", lexer_.column(), ")"),
                    {{"line", absl::StrCat(lexer_.line())},
@@ -199,9 +226,9 @@ bool Reader::ReadMembers(Message* message, const Path& at, std::string* mask) {
       if (field == nullptr) {
         if (message == any_payload_ && unknown == "@type") {
           if (!lexer_.SkipValue(depth_left_)) return false;
-        } else if (!WrongAndSkip(
-                       Path{.parent = &at, .name = unknown},
-                       absl::StrCat("no such field in ", type.full_name()))) {
+        } else if (!WrongAndSkip(Path{.parent = &at, .name = unknown}, [&type] {
+                     return absl::StrCat("no such field in ", type.full_name());
+                   })) {
           return false;
         }
         continue;
@@ -251,8 +278,10 @@ bool Reader::ReadField(Message* message, const FieldDescriptor& field,
   if (lexer_.Peek() == 'n' && !null_is_value) return lexer_.ReadWord("null");
   if (const auto* oneof = field.real_containing_oneof();
       oneof != nullptr && message->GetReflection()->HasOneof(*message, oneof)) {
-    return WrongAndSkip(at, absl::StrCat("another field of ", oneof->name(),
-                                         " is given too; at most one is"));
+    return WrongAndSkip(at, [oneof] {
+      return absl::StrCat("another field of ", oneof->name(),
+                          " is given too; at most one is");
+    });
   }
   return ReadOne(message, field, at, mask);
 }
@@ -298,8 +327,9 @@ bool Reader::ReadMap(Message* message, const FieldDescriptor& field,
       if (!keys.insert(key).second) {
         if (!WrongAndSkip(entry, "given more than once")) return false;
       } else if (!SetFromText(key, key_field, pair.get())) {
-        if (!WrongAndSkip(entry, absl::StrCat("expected as key ",
-                                              ExpectedText(key_field)))) {
+        if (!WrongAndSkip(entry, [&key_field] {
+              return absl::StrCat("expected as key ", ExpectedText(key_field));
+            })) {
           return false;
         }
       } else {
@@ -366,14 +396,18 @@ bool Reader::ReadScalar(Message* message, const FieldDescriptor& field,
       break;
   }
   if (!good) {
-    return WrongAndSkip(at, absl::StrCat("expected ", ExpectedText(field)));
+    return WrongAndSkip(at, [&field] {
+      return absl::StrCat("expected ", ExpectedText(field));
+    });
   }
   const bool unknown_name =
       field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM && !is_number &&
       field.enum_type()->FindValueByName(std::string(text)) == nullptr;
   if (unknown_name || !SetFromText(text, field, message)) {
-    return Wrong(at, absl::StrCat("expected ", ExpectedText(field), ", not ",
-                                  Shown(text)));
+    return Wrong(at, [&field, text] {
+      return absl::StrCat("expected ", ExpectedText(field), ", not ",
+                          Shown(text));
+    });
   }
   return true;
 }

@@ -12,6 +12,9 @@ namespace transparency::gateway::http {
 struct JsonReadOptions {
   // Deepest nesting of objects and arrays; read without recursion beyond it.
   int max_depth = 64;
+  // Most names and values, objects and arrays among them; more are
+  // LIMIT_EXCEEDED.
+  int max_values = 50'000;
 
   // When set, the JSON value is that of this field of the message, and field
   // paths in errors begin with its name; otherwise the whole message's.

@@ -347,6 +347,44 @@ TEST(JsonTest, ListsAllWrongFieldsAtOnce) {
   EXPECT_THAT(std::string(status2.message()), HasSubstr("999 more"));
 }
 
+TEST(JsonTest, CountsWhatIsWrongBeyondWhatItLists) {
+  std::string json = "{\"titel\":1";
+  for (int i = 0; i < 9'999; ++i) absl::StrAppend(&json, ",\"a", i, "\":{}");
+  Book book;
+  const absl::Status status = Read(json + "}", &book);
+  EXPECT_EQ(Wrong(status).size(), status::kMaxViolations);
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(status::FindDetail(status, &info));
+  EXPECT_EQ(info.metadata().at("violations"), "10000");
+}
+
+TEST(JsonTest, RefusesMoreNamesAndValuesThanItMayRead) {
+  // 12 names and values: the object, "authors", the array and 9 in it.
+  const auto array = [](const char* element) {
+    std::string json = absl::StrCat("{\"authors\":[", element);
+    for (int i = 1; i < 9; ++i) absl::StrAppend(&json, ",", element);
+    return json + "]}";
+  };
+  JsonReadOptions options;
+  options.max_values = 12;
+  for (const char* element : {"{}", "[]", "\"\"", "1", "true"}) {
+    Book book;
+    EXPECT_NE(status::Reason(ReadJson(array(element), options, &book)),
+              "LIMIT_EXCEEDED")
+        << element;
+  }
+  options.max_values = 11;
+  for (const char* element : {"{}", "[]", "\"\"", "1", "true"}) {
+    Book book;
+    const absl::Status status = ReadJson(array(element), options, &book);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(status::Reason(status), "LIMIT_EXCEEDED") << element;
+    EXPECT_THAT(
+        Wrong(status),
+        ElementsAre("body: expected at most 11 names and values in all"));
+  }
+}
+
 TEST(JsonTest, RefusesDeepNestingBeforeItCosts) {
   const std::vector<std::pair<std::string, std::string>> nests = {
       {"{\"child\":", "}"},
