@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/resource/request_check.h"
+#include "common/rpc/caller_directory.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/embedded_descriptors.h"
 #include "common/rpc/headers.h"
@@ -49,8 +50,16 @@ ABSL_FLAG(std::vector<std::string>, cors_origins, {},
           "origins whose scripts may call over HTTP, such as "
           "https://example.org; * for all");
 ABSL_FLAG(int, http_threads, 1, "threads of the HTTP port");
-ABSL_FLAG(int, http_max_streams, 5000,
+ABSL_FLAG(int, http_max_streams, 3000,
           "streams of answers open at one time over HTTP; more are refused");
+ABSL_FLAG(int, http_address_share, 4,
+          "one address gets at most 1 in so many of the connections, streams, "
+          "calls and held bytes of the HTTP port; 1, that is all, behind a "
+          "proxy that is the only address the port sees");
+ABSL_FLAG(std::vector<std::string>, http_hosts, {},
+          "hosts, without port, that HTTP requests may be for; * for any. "
+          "Empty: any, but only localhost and loopback addresses on a port "
+          "that listens on a loopback address");
 
 namespace transparency::gateway {
 namespace {
@@ -119,7 +128,12 @@ http::Options HttpOptions(const server::ProcessOptions& process) {
   options.max_connections =
       std::min(options.max_connections,
                server::MostConnections(server::RaiseDescriptorLimit()));
+  // Streams leave connections to others.
+  options.max_streams =
+      std::min(options.max_streams, options.max_connections * 3 / 4);
   options.max_stream_time = process.service.max_stream_time;
+  options.address_share = absl::GetFlag(FLAGS_http_address_share);
+  options.hosts = absl::GetFlag(FLAGS_http_hosts);
   return options;
 }
 
@@ -152,6 +166,11 @@ absl::Status Serve() {
   if (!status.ok()) return status;
   const std::string http_host =
       http_options.listen.substr(0, http_options.listen.rfind(':'));
+  if (!options.tokens_file.empty()) {
+    auto callers = rpc::CallerDirectory::Open(options.tokens_file);
+    if (!callers.ok()) return callers.status();
+    http_options.callers = *std::move(callers);
+  }
   server::Process process(std::move(options));
 
   OwnerInvoker invoker(&owners, *std::move(own_channel));

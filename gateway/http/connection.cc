@@ -7,11 +7,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/status/status.h"
+#include "gateway/http/answer_head.h"
 #include "gateway/http/connection_inbox.h"
 
 namespace transparency::gateway::http {
@@ -28,74 +30,12 @@ constexpr absl::Duration kInvokerGrace = absl::Seconds(1);
 // closing at once would reset the connection and lose it.
 constexpr absl::Duration kLingerTimeout = absl::Seconds(2);
 
+// Larger requests and answers than this are read and written elsewhere: here
+// they would cost other connections half a millisecond.
+constexpr size_t kMostInline = 32 * 1024;
+
 // Buffers larger than this are given back after the request.
 constexpr size_t kMostKept = 64 * 1024;
-
-const char* ReasonPhrase(int http_status) {
-  switch (http_status) {
-    case 200:
-      return "OK";
-    case 204:
-      return "No Content";
-    case 304:
-      return "Not Modified";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 406:
-      return "Not Acceptable";
-    case 408:
-      return "Request Timeout";
-    case 409:
-      return "Conflict";
-    case 412:
-      return "Precondition Failed";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 417:
-      return "Expectation Failed";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 499:
-      return "Client Closed Request";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Unknown";
-  }
-}
-
-// Never lets a value break out of its line, wherever it came from.
-void AppendHeader(absl::string_view name, absl::string_view value,
-                  std::string* head) {
-  absl::StrAppend(head, name, ": ");
-  for (char c : value) {
-    head->push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' '
-                                                                      : c);
-  }
-  head->append("\r\n");
-}
 
 absl::Status Defect() {
   return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
@@ -104,21 +44,22 @@ absl::Status Defect() {
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, Worker* worker)
+Connection::Connection(asio::ip::tcp::socket socket, std::string address,
+                       Place place, Worker* worker)
     : worker_(*worker),
       shared_(worker->shared()),
       socket_(std::move(socket)),
+      address_(std::move(address)),
+      place_(std::move(place)),
       wake_(worker->context(), steady_clock::time_point::max()) {}
 
 Connection::~Connection() {
   if (inbox_ != nullptr) inbox_->Detach();
   Hold(0);
-  shared_.Closed();
 }
 
 void Connection::Hold(size_t bytes) {
-  // Unsigned arithmetic wraps to the right sum.
-  shared_.held += bytes - held_;
+  shared_.clients->Hold(place_.client(), held_, bytes);
   held_ = bytes;
 }
 
@@ -130,32 +71,48 @@ void Connection::Start() {
       asio::detached);
 }
 
-void Connection::Enter(Phase phase) {
+absl::Duration Connection::TimeoutOf(Phase phase) const {
   const Options& options = shared_.options;
-  absl::Duration timeout;
   switch (phase) {
     case Phase::kIdle:
-      timeout = worker_.draining()
-                    ? std::min(options.idle_timeout, options.drain_idle_timeout)
-                    : options.idle_timeout;
-      break;
+      return worker_.draining()
+                 ? std::min(options.idle_timeout, options.drain_idle_timeout)
+                 : options.idle_timeout;
     case Phase::kHead:
-      timeout = options.head_timeout;
-      break;
+      return options.head_timeout;
     case Phase::kBody:
-      timeout = options.body_timeout;
-      break;
+      return options.body_timeout;
     case Phase::kCall:  // RunCall sets its own
     case Phase::kWrite:
-      timeout = options.write_timeout;
-      break;
+      return options.write_timeout;
     case Phase::kLinger:
-      timeout = kLingerTimeout;
-      break;
+      return kLingerTimeout;
   }
+  return options.write_timeout;
+}
+
+void Connection::Enter(Phase phase) {
   phase_ = phase;
   timed_out_ = false;
-  deadline_ = steady_clock::now() + absl::ToChronoNanoseconds(timeout);
+  phase_began_ = steady_clock::now();
+  deadline_ = phase_began_ + absl::ToChronoNanoseconds(TimeoutOf(phase));
+}
+
+bool Connection::KeepsWaiting(steady_clock::time_point now) const {
+  if (timed_out_ || phase_ == Phase::kCall || phase_ == Phase::kLinger) {
+    return false;
+  }
+  const absl::Duration allowed = phase_ == Phase::kIdle
+                                     ? shared_.options.crowded_idle_timeout
+                                     : TimeoutOf(phase_) / 10;
+  return now - phase_began_ >= absl::ToChronoNanoseconds(allowed);
+}
+
+void Connection::GiveWay(steady_clock::time_point now) {
+  shared_.CutOff("crowded", address_);
+  gave_way_ = true;
+  deadline_ = now;
+  Tick(now);
 }
 
 void Connection::Tick(steady_clock::time_point now) {
@@ -170,7 +127,7 @@ void Connection::Tick(steady_clock::time_point now) {
   }
   timed_out_ = true;
   if (phase_ == Phase::kWrite) {
-    shared_.CutOff("slow_reader");
+    shared_.CutOff("slow_reader", address_);
     socket_.close(ignored);
   }
   Wake();
@@ -237,31 +194,90 @@ Response Connection::Encode(const Call& call) {
 }
 
 Connection::Awaitable<void> Connection::Serve() {
-  Plan plan = Begin();
+  Plan plan;
+  co_await Do(request_.body.size() > kMostInline,
+              [this, &plan](Gzip*) { plan = Begin(); });
+  reply_.reset();
+  std::unique_ptr<Call> call;
   if (auto* answer = absl::get_if<Response>(&plan)) {
     response_ = std::move(*answer);
-  } else if (shared_.Full()) {
-    response_ = shared_.front->Overloaded();
+  } else if (absl::Status room = shared_.clients->MayHoldMore(client());
+             !room.ok()) {
+    response_ = shared_.front->Failed(room);
   } else {
-    auto call = absl::get<std::unique_ptr<Call>>(std::move(plan));
+    call = absl::get<std::unique_ptr<Call>>(std::move(plan));
     route_ = call->route;
     request_id_ = call->request_id;
     traceparent_ = call->traceparent;
-    reply_.reset();
     if (call->stream != nullptr) {
-      co_await RunStream(std::move(call));
+      co_await RunStream(call.get());
     } else {
-      co_await RunCall(std::move(call));
+      co_await RunCall(call.get());
     }
-    if (aborted_ || response_.streamed) co_return;
   }
+  if (!aborted_ && !response_.streamed) co_await FinishResponse(call.get());
+}
+
+// Of all but a stream that has begun.
+Connection::Awaitable<void> Connection::FinishResponse(const Call* call) {
   if (request_id_.empty()) request_id_ = RequestIdFor(request_);
-  if (!keep_alive_ || worker_.draining()) response_.close = true;
-  shared_.front->Complete(request_, request_id_, &worker_.gzip(), &response_);
+  const bool heavy = reply_ && reply_->message.size() > kMostInline;
+  if (heavy) {
+    // Nothing was changed by reading, so that it may still be refused, if what
+    // is held beside it is enough.
+    const bool is_read = request_.method == "GET" || request_.method == "HEAD";
+    Hold(0);
+    const absl::Status room = shared_.clients->MayHoldMore(client());
+    Hold(reply_->message.size());
+    if (is_read && !room.ok()) {
+      reply_.reset();
+      response_ = shared_.front->Failed(room);
+    }
+  }
+  co_await Do(heavy, [this, call](Gzip* gzip) {
+    if (reply_) response_ = Encode(*call);
+    shared_.front->Complete(request_, request_id_, gzip, &response_);
+  });
+  reply_.reset();
+  if (!keep_alive_ || client_gone_ || worker_.draining()) {
+    response_.close = true;
+  }
   Hold(response_.body.size());
 }
 
-Connection::Awaitable<void> Connection::RunCall(std::unique_ptr<Call> call) {
+Connection::Awaitable<void> Connection::Do(bool heavy, HeavyWork::Job job) {
+  if (!heavy) {
+    job(&worker_.gzip());
+    co_return;
+  }
+  Enter(Phase::kCall);
+  deadline_ = steady_clock::time_point::max();
+  bool done = false;
+  bool failed = false;
+  shared_.heavy_work.Run(place_.client(), [self = shared_from_this(), &job,
+                                           &done, &failed](Gzip* gzip) {
+    try {
+      job(gzip);
+    } catch (const std::exception&) {
+      failed = true;
+    }
+    asio::post(self->worker_.context(), [self, &done] {
+      done = true;
+      self->Wake();
+    });
+  });
+  // Also when the connection is aborted: the job works on it.
+  while (!done) co_await Woken();
+  if (failed) throw std::runtime_error("out of memory");
+}
+
+Connection::Awaitable<void> Connection::RunCall(Call* call) {
+  absl::Status room = shared_.clients->BeginCall(place_.client());
+  if (!room.ok()) {
+    response_ = shared_.front->Failed(room);
+    co_return;
+  }
+  const Place place(shared_.clients.get(), place_.client(), &Clients::EndCall);
   Enter(Phase::kCall);
   SetCallDeadline(*call);
   deadline_ = call_deadline_;
@@ -281,13 +297,11 @@ Connection::Awaitable<void> Connection::RunCall(std::unique_ptr<Call> call) {
   read_ahead_ = false;
   inbox_->Detach();
   inbox_ = nullptr;
-  if (reply_) {
-    response_ = Encode(*call);
-  } else if (end_of_input_) {
+  if (reply_) co_return;
+  if (end_of_input_) {
     // Written in case it only closed its sending side.
     client_gone_ = true;
     response_ = shared_.front->Failed(ClientWentAway());
-    response_.close = true;
   } else if (timed_out_) {
     response_ = shared_.front->Failed(TimeRanOut());
   }
@@ -313,34 +327,13 @@ absl::Status Connection::TimeRanOut() {
 }
 
 void Connection::OnReply(UnaryReply reply) {
+  Hold(reply.message.size());
   reply_ = std::move(reply);
   Wake();
 }
 
 std::string Connection::Head() const {
-  std::string head;
-  head.reserve(768);
-  absl::StrAppend(&head, "HTTP/1.1 ", response_.http_status, " ",
-                  ReasonPhrase(response_.http_status), "\r\n");
-  AppendHeader("Date", worker_.date(), &head);
-  if (response_.has_body) {
-    AppendHeader("Content-Type", response_.content_type, &head);
-    if (!response_.streamed) {
-      absl::StrAppend(&head, "Content-Length: ", response_.body.size(), "\r\n");
-    } else if (!is_http_10_) {
-      head += "Transfer-Encoding: chunked\r\n";
-    }
-  }
-  for (const auto& [name, value] : response_.headers) {
-    AppendHeader(name, value, &head);
-  }
-  if (response_.close) {
-    head += "Connection: close\r\n";
-  } else if (is_http_10_) {
-    head += "Connection: keep-alive\r\n";
-  }
-  head += "\r\n";
-  return head;
+  return AnswerHead(response_, worker_.date(), is_http_10_);
 }
 
 Connection::Awaitable<bool> Connection::WriteResponse() {
@@ -376,6 +369,8 @@ void Connection::Report(bool client_gone) {
         rpc::ContinueTrace(request_.Header("traceparent").value_or(""));
   }
   finished.traceparent = traceparent_;
+  finished.client_address = address_;
+  finished.anonymous = !request_.Header("authorization").has_value();
   finished.http_status = response_.http_status;
   finished.code = response_.code;
   finished.latency = shared_.options.now() - request_.received;

@@ -20,13 +20,24 @@ namespace transparency::gateway::http {
 // the answers, and keeps the limits. Lives on its worker's thread.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::ip::tcp::socket socket, Worker* worker);
+  // `address` is the client's, in numbers and without port.
+  Connection(boost::asio::ip::tcp::socket socket, std::string address,
+             Place place, Worker* worker);
   ~Connection();
 
   // Serves until the connection is closed.
   void Start();
   // Cuts off what has run out of time.
   void Tick(std::chrono::steady_clock::time_point now);
+  // Whether its client has kept it waiting for as long as is allowed while
+  // there are too many connections, and since when.
+  bool KeepsWaiting(std::chrono::steady_clock::time_point now) const;
+  std::chrono::steady_clock::time_point waits_since() const {
+    return phase_began_;
+  }
+  // Cuts it off like one that has run out of time.
+  void GiveWay(std::chrono::steady_clock::time_point now);
+  const Client& client() const { return *place_.client(); }
   // Closes it soon if no request begins, else after the request.
   void BeginDrain();
   // Closes it now and cancels its call.
@@ -58,8 +69,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<void> Run();
   Awaitable<ReadResult> ReadRequest();
   Awaitable<void> Serve();
-  Awaitable<void> RunCall(std::unique_ptr<Call> call);
-  Awaitable<void> RunStream(std::unique_ptr<Call> call);
+  // Each leaves in reply_ what is to be encoded, if anything.
+  Awaitable<void> RunCall(Call* call);
+  Awaitable<void> RunStream(Call* call);
+  // Runs `job` and returns when it is done; heavy ones on a thread of their
+  // own, where nothing else of the connection may be touched meanwhile.
+  Awaitable<void> Do(bool heavy, HeavyWork::Job job);
+  Awaitable<void> FinishResponse(const Call* call);
   Awaitable<void> SendStream(StreamEncoder* encoder, AnswerStream* answers);
   // False when the client is gone. Empties `out`.
   Awaitable<bool> WriteOut(std::string* out);
@@ -69,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Waits for the next Wake.
   Awaitable<void> Woken();
 
+  absl::Duration TimeoutOf(Phase phase) const;
   void Enter(Phase phase);
   // At most one read is under way; it fills in_.
   void StartRead();
@@ -86,10 +103,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // The rest of a request's head; false when refusal_ says why.
   bool CheckHead();
+  bool CheckHost();
+  bool CheckFraming();
+  void LookForFolds(absl::string_view head);
   bool ParseSome();
   ReadResult RefuseParse(boost::beast::error_code error);
   ReadResult Refuse(int http_status, absl::string_view field,
                     absl::string_view problem);
+  ReadResult TooLong(int http_status, absl::string_view field, size_t limit);
   ReadResult RefuseWith(Response response);
   ReadResult TimedOut();
   void TakeRequest();
@@ -105,11 +126,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Worker& worker_;
   Shared& shared_;
   boost::asio::ip::tcp::socket socket_;
+  const std::string address_;
+  const Place place_;
   boost::asio::steady_timer wake_;
 
   Phase phase_ = Phase::kIdle;
+  std::chrono::steady_clock::time_point phase_began_;
   std::chrono::steady_clock::time_point deadline_;
   bool timed_out_ = false;
+  bool gave_way_ = false;  // timed out early, for others
   bool aborted_ = false;
 
   std::array<char, 16 * 1024> scratch_;
@@ -120,6 +145,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   absl::optional<Parser> parser_;
   bool head_checked_ = false;
+  bool line_begins_ = false;  // the next byte of the head does
+  bool folded_ = false;       // a line of the head began with a blank
+  std::string authority_;     // of an absolute target
   bool wants_continue_ = false;
   bool keep_alive_ = false;
   bool is_http_10_ = false;

@@ -5,12 +5,15 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gateway/http/connection.h"
+#include "gateway/http/field_text.h"
+#include "gateway/http/host.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -51,11 +54,22 @@ void Connection::OnRead(boost::system::error_code error, size_t size) {
   Wake();
 }
 
+// Beast takes a line that begins with a blank for more of the one before, as
+// old servers did; others see another header there. So it is refused (RFC 9112,
+// 5.2). `head` is the next part of a request's head, nothing behind it.
+void Connection::LookForFolds(absl::string_view head) {
+  for (char c : head) {
+    folded_ = folded_ || (line_begins_ && (c == ' ' || c == '\t'));
+    line_begins_ = c == '\n';
+  }
+}
+
 // Gives what was read to the parser. False when a refusal is due.
 bool Connection::ParseSome() {
   while (!in_.empty() && !parser_->is_done()) {
     beast::error_code error;
     const size_t used = parser_->put(asio::buffer(in_), error);
+    if (!head_checked_) LookForFolds(absl::string_view(in_).substr(0, used));
     in_.erase(0, used);
     if (!head_checked_) {
       // Beast's own limit holds for what is read at once, not for the sum.
@@ -72,8 +86,9 @@ bool Connection::ParseSome() {
     if (!head_checked_ && parser_->is_header_done()) {
       head_checked_ = true;
       if (!CheckHead()) return false;
-      if (shared_.Full() && !parser_->is_done()) {
-        RefuseWith(shared_.front->Overloaded());
+      const absl::Status room = shared_.clients->MayHoldMore(client());
+      if (!room.ok() && !parser_->is_done()) {
+        RefuseWith(shared_.front->Failed(room));
         return false;
       }
       parser_->eager(true);
@@ -91,8 +106,10 @@ Connection::Awaitable<Connection::ReadResult> Connection::ReadRequest() {
       static_cast<std::uint32_t>(shared_.options.max_head_bytes));
   parser_->body_limit(shared_.options.max_body_bytes);
   head_checked_ = wants_continue_ = client_gone_ = false;
+  line_begins_ = folded_ = false;
   keep_alive_ = is_http_10_ = false;
   request_ = Request();
+  request_.client_address = address_;
   response_ = Response();
   request_id_.clear();
   traceparent_.clear();
@@ -138,15 +155,19 @@ Connection::Awaitable<void> Connection::SendContinue() {
 }
 
 Connection::ReadResult Connection::TimedOut() {
+  if (gave_way_ && phase_ != Phase::kIdle) {
+    return Refuse(408, "request",
+                  "it came too slowly for a time when connections are scarce");
+  }
   switch (phase_) {
     case Phase::kHead:
-      shared_.CutOff("slow_head");
+      shared_.CutOff("slow_head", address_);
       return Refuse(
           408, "request",
           absl::StrCat("its head took longer than ",
                        absl::FormatDuration(shared_.options.head_timeout)));
     case Phase::kBody:
-      shared_.CutOff("slow_body");
+      shared_.CutOff("slow_body", address_);
       return Refuse(
           408, "body",
           absl::StrCat("it took longer than ",
@@ -171,19 +192,21 @@ Connection::ReadResult Connection::RefuseWith(Response response) {
   return ReadResult::kRefused;
 }
 
+Connection::ReadResult Connection::TooLong(int http_status,
+                                           absl::string_view field,
+                                           size_t limit) {
+  return RefuseWith(shared_.front->TooLong(http_status, field, limit));
+}
+
 Connection::ReadResult Connection::RefuseParse(beast::error_code code) {
   using beast::http::error;
   const Options& options = shared_.options;
-  shared_.CutOff("bad_request");
+  shared_.CutOff("bad_request", address_);
   if (code == error::header_limit) {
-    return Refuse(431, "header",
-                  absl::StrCat("expected at most ", options.max_head_bytes,
-                               " bytes in all"));
+    return TooLong(431, "header", options.max_head_bytes);
   }
   if (code == error::body_limit) {
-    return Refuse(
-        413, "body",
-        absl::StrCat("expected at most ", options.max_body_bytes, " bytes"));
+    return TooLong(413, "body", options.max_body_bytes);
   }
   if (code == error::bad_version) {
     return Refuse(505, "version", "expected HTTP/1.1 or HTTP/1.0");
@@ -209,6 +232,7 @@ Connection::ReadResult Connection::RefuseParse(beast::error_code code) {
   return Refuse(400, "header", "expected lines of name, colon and value");
 }
 
+// False when the refusal is made.
 bool Connection::CheckHead() {
   const auto& head = parser_->get();
   const Options& options = shared_.options;
@@ -221,34 +245,69 @@ bool Connection::CheckHead() {
   }
   keep_alive_ = head.keep_alive();
   is_http_10_ = head.version() == 10;
+  if (folded_) {
+    Refuse(400, "header", "a line begins with a blank; expected a name");
+    return false;
+  }
   if (head.target().size() > options.max_target_bytes) {
-    Refuse(
-        414, "target",
-        absl::StrCat("expected at most ", options.max_target_bytes, " bytes"));
+    TooLong(414, "target", options.max_target_bytes);
     return false;
   }
   if (!SetTarget(ToAbsl(head.target()))) {
     Refuse(400, "target", "expected a path, such as /healthz");
     return false;
   }
-  const auto hosts = head.count(beast::http::field::host);
+  return CheckHost() && CheckFraming();
+}
+
+// For whom it is: Host, and what an absolute target has in its place.
+bool Connection::CheckHost() {
+  const int hosts = request_.CountHeader("host");
   if (hosts > 1 || (hosts == 0 && !is_http_10_)) {
     Refuse(400, "header Host", "expected exactly one");
     return false;
   }
-  const auto coding = head.find(beast::http::field::transfer_encoding);
-  if (coding != head.end() && is_http_10_) {
+  std::vector<absl::string_view> authorities;
+  if (hosts == 1) authorities.push_back(*request_.Header("host"));
+  if (!authority_.empty()) authorities.push_back(authority_);
+  for (absl::string_view authority : authorities) {
+    const std::string host = HostOf(authority);
+    if (host.empty()) {
+      Refuse(400, "header Host",
+             "expected a host, or a host, a colon and a port");
+      return false;
+    }
+    if (!shared_.hosts->Serves(host)) {
+      Refuse(421, "header Host",
+             absl::StrCat("this gateway is not served as ", Shown(host)));
+      return false;
+    }
+  }
+  return true;
+}
+
+// How the body comes, and what the client awaits before it sends it.
+bool Connection::CheckFraming() {
+  const auto coding = request_.Header("transfer-encoding");
+  if (coding && is_http_10_) {
     Refuse(400, "header Transfer-Encoding", "HTTP/1.0 has none");
     return false;
   }
-  if (coding != head.end() &&
-      !absl::EqualsIgnoreCase(ToAbsl(coding->value()), "chunked")) {
+  if (coding && !absl::EqualsIgnoreCase(*coding, "chunked")) {
     Refuse(501, "header Transfer-Encoding", "expected chunked");
     return false;
   }
-  const auto expect = head.find(beast::http::field::expect);
-  if (expect != head.end()) {
-    if (!absl::EqualsIgnoreCase(ToAbsl(expect->value()), "100-continue")) {
+  // An upgrade may be passed over (RFC 9110, 7.8), and is; but a WebSocket's
+  // client has no use for any other answer.
+  if (absl::EqualsIgnoreCase(request_.Header("upgrade").value_or(""),
+                             "websocket")) {
+    Refuse(400, "header Upgrade",
+           "there are no WebSockets here; streams come as server-sent events "
+           "or as JSON lines");
+    return false;
+  }
+  if (const auto expect = request_.Header("expect")) {
+    if (!absl::EqualsIgnoreCase(*expect, "100-continue")) {
       Refuse(417, "header Expect", "expected 100-continue");
       return false;
     }
@@ -259,11 +318,14 @@ bool Connection::CheckHead() {
 
 bool Connection::SetTarget(absl::string_view target) {
   request_.target = std::string(target);
+  authority_.clear();
   // An absolute target is to be understood (RFC 9112, 3.2.2).
   for (absl::string_view scheme : {"http://", "https://"}) {
     if (absl::StartsWithIgnoreCase(target, scheme)) {
       target.remove_prefix(scheme.size());
       const size_t path = target.find_first_of("/?");
+      authority_ = std::string(target.substr(0, path));
+      if (authority_.empty()) return false;
       target = path == absl::string_view::npos ? absl::string_view("/")
                                                : target.substr(path);
       break;

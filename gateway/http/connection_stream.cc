@@ -22,23 +22,6 @@ absl::Status Draining() {
                             absl::Milliseconds(100));
 }
 
-// A stream's place among those that may be open.
-class StreamPlace {
- public:
-  explicit StreamPlace(Shared* shared)
-      : shared_(*shared), taken_(shared->TryOpenStream()) {}
-  StreamPlace(const StreamPlace&) = delete;
-  StreamPlace& operator=(const StreamPlace&) = delete;
-  ~StreamPlace() {
-    if (taken_) shared_.StreamClosed();
-  }
-  bool taken() const { return taken_; }
-
- private:
-  Shared& shared_;
-  const bool taken_;
-};
-
 }  // namespace
 
 // Brings the owner's answers to the worker's thread.
@@ -76,12 +59,14 @@ class Connection::Incoming : public AnswerReader {
   const std::shared_ptr<Inbox> inbox_;
 };
 
-Connection::Awaitable<void> Connection::RunStream(std::unique_ptr<Call> call) {
-  const StreamPlace place(&shared_);
-  if (!place.taken()) {
-    response_ = shared_.front->TooManyStreams();
+Connection::Awaitable<void> Connection::RunStream(Call* call) {
+  absl::Status room = shared_.clients->BeginStream(place_.client());
+  if (!room.ok()) {
+    response_ = shared_.front->Failed(room);
     co_return;
   }
+  const Place place(shared_.clients.get(), place_.client(),
+                    &Clients::EndStream);
   arrived_ = Arrived();
   arrived_.streaming = true;
   SetCallDeadline(*call);
@@ -112,8 +97,7 @@ Connection::Awaitable<void> Connection::RunStream(std::unique_ptr<Call> call) {
                         "",
                         {},
                         std::move(arrived_.trailers)};
-    response_ = Encode(*call);
-    client_gone_ = response_.close = end_of_input_;
+    client_gone_ = end_of_input_;
   }
   read_ahead_ = false;
   inbox_->Detach();

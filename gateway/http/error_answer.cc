@@ -33,7 +33,9 @@ int Rank(absl::string_view url) {
   return 2;
 }
 
-// What a status means that a library made on the way, without details.
+// What a status means that a library made on the way, without details: every
+// error has a reason. Only those of the first group are made by any that the
+// suite has.
 absl::string_view ReasonOf(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kUnavailable:
@@ -44,18 +46,38 @@ absl::string_view ReasonOf(absl::StatusCode code) {
       return "CALL_CANCELLED";
     case absl::StatusCode::kUnimplemented:
       return "METHOD_UNKNOWN";
+    case absl::StatusCode::kResourceExhausted:
+      return "LIMIT_EXCEEDED";
+    case absl::StatusCode::kUnknown:
+      return "OUTCOME_UNKNOWN";
+
+    case absl::StatusCode::kInvalidArgument:
+      return "INVALID_FIELDS";
+    case absl::StatusCode::kNotFound:
+      return "RESOURCE_NOT_FOUND";
+    case absl::StatusCode::kAlreadyExists:
+      return "RESOURCE_EXISTS";
+    case absl::StatusCode::kPermissionDenied:
+      return "ROLE_MISSING";
+    case absl::StatusCode::kUnauthenticated:
+      return "TOKEN_UNKNOWN";
+    case absl::StatusCode::kFailedPrecondition:
+      return "STEP_NOT_ALLOWED";
+    case absl::StatusCode::kAborted:
+      return "ETAG_MISMATCH";
+    case absl::StatusCode::kOutOfRange:
+      return "REVISION_ABOVE_HEAD";
     default:
-      return "";
+      return "DEFECT";
   }
 }
 
 std::vector<std::pair<std::string, std::string>> DetailsOf(
     const absl::Status& status) {
   std::vector<std::pair<std::string, std::string>> details;
-  const absl::string_view reason = ReasonOf(status.code());
-  if (!reason.empty() && status::Reason(status).empty()) {
+  if (status::Reason(status).empty()) {
     google::rpc::ErrorInfo info;
-    info.set_reason(std::string(reason));
+    info.set_reason(std::string(ReasonOf(status.code())));
     details.emplace_back(UrlOf(*google::rpc::ErrorInfo::descriptor()),
                          info.SerializeAsString());
   }

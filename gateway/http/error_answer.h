@@ -17,8 +17,9 @@ int HttpStatusOf(absl::StatusCode code);
 // "NOT_FOUND"; "UNKNOWN" for a code that is none.
 absl::string_view CodeName(absl::StatusCode code);
 
-// An error in AIP-193's JSON shape, its details as Any, ErrorInfo first. An
-// ErrorInfo without a domain gets the gateway's. Field paths in BadRequest are
+// An error in AIP-193's JSON shape, its details as Any, ErrorInfo first. A
+// status without one gets that of its code, an ErrorInfo without a domain the
+// gateway's. Field paths in BadRequest are
 // turned into JSON names along `request`, unless that is null. `http_status` 0
 // stands for the code's own. Adds Retry-After (RetryInfo, whole seconds),
 // WWW-Authenticate to 401 and Cache-Control.

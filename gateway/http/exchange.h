@@ -27,6 +27,7 @@ struct Request {
   std::string query;   // without the "?"
   std::vector<std::pair<std::string, std::string>> headers;  // lower-case names
   std::string body;
+  std::string client_address;  // in numbers, without port
   absl::Time received;
 
   // The first header of this name, which is in lower case.
@@ -108,6 +109,8 @@ struct Finished {
   absl::string_view rpc;    // "/package.Service/Method", or empty
   absl::string_view request_id;
   absl::string_view traceparent;
+  absl::string_view client_address;
+  bool anonymous = false;  // no token came with the request
   int http_status = 0;
   absl::StatusCode code = absl::StatusCode::kOk;
   absl::Duration latency;    // from the request's last byte to the answer's
@@ -126,9 +129,12 @@ class Observer {
   virtual void OnConnections(int open) { static_cast<void>(open); }
   // Streams open now; after each change.
   virtual void OnStreams(int open) { static_cast<void>(open); }
-  // A connection was cut off or refused: "slow_head", "slow_body",
-  // "slow_reader", "too_many", "bad_request".
-  virtual void OnCutOff(absl::string_view why) { static_cast<void>(why); }
+  // A connection from this address was cut off or refused: "slow_head",
+  // "slow_body", "slow_reader", "crowded", "too_many", "bad_request".
+  virtual void OnCutOff(absl::string_view why, absl::string_view address) {
+    static_cast<void>(why);
+    static_cast<void>(address);
+  }
 };
 
 }  // namespace transparency::gateway::http

@@ -5,17 +5,21 @@
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/rpc/headers.h"
 #include "common/status/status.h"
 #include "gateway/http/error_answer.h"
 #include "gateway/http/etag.h"
 #include "gateway/http/field_text.h"
 #include "gateway/http/openapi.h"
 #include "gateway/http/rest_stream.h"
+#include "google/rpc/error_details.pb.h"
+#include "transparency/type/v1/annotations.pb.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -76,6 +80,20 @@ absl::flat_hash_map<std::string, Page> PagesOf(const RouteTable& routes,
   return pages;
 }
 
+// As HTTP/2 counts a list of headers (RFC 9113, 6.5.2).
+size_t HeaderBytes(const rpc::Metadata& headers) {
+  size_t bytes = 0;
+  for (const auto& [name, value] : headers) {
+    bytes += name.size() + value.size() + 32;
+  }
+  return bytes;
+}
+
+// Answers that are no pages: a browser that shows one runs nothing in it, and
+// shows it in no frame.
+constexpr char kInert[] = "default-src 'none'; frame-ancestors 'none'";
+constexpr char kPolicyHeader[] = "Content-Security-Policy";
+
 // The trace of the request, or a new one, to which a vendor's state of another
 // does not belong (W3C Trace Context, 3.3.1).
 void SetTrace(absl::string_view parent, Call* call) {
@@ -127,6 +145,7 @@ Front::Front(const Options& options, RouteTable routes,
       types_(std::move(types)),
       routes_(std::move(routes)),
       rest_({.max_json_depth = options.max_json_depth,
+             .max_json_values = options.max_json_values,
              .default_timeout = options.default_call_timeout,
              .max_timeout = options.max_call_timeout,
              .max_stream_time = options.max_stream_time},
@@ -148,14 +167,48 @@ Plan Front::Begin(const Request& request) const {
   if (match.outcome != RouteMatch::Outcome::kFound) {
     return NoRoute(request, match);
   }
+  // Before the body is looked at, which costs more than to send it.
+  absl::Status known = CheckCaller(request, *match.route);
+  if (!known.ok()) return ErrorAnswer(known, writer_);
   // Further protocols ask here, each by its own content type or Accept.
   Plan plan = rest_.Decode(request, std::move(match));
   if (auto* call = absl::get_if<std::unique_ptr<Call>>(&plan)) {
+    rpc::Metadata& headers = (*call)->headers;
     (*call)->request_id = RequestIdFor(request);
-    (*call)->headers.emplace_back("x-request-id", (*call)->request_id);
+    headers.emplace_back("x-request-id", (*call)->request_id);
+    headers.emplace_back(rpc::kClientAddressHeader, request.client_address);
     SetTrace(request.Header("traceparent").value_or(""), call->get());
+    if (HeaderBytes(headers) > options_.max_onward_header_bytes) {
+      return TooLong(431, "header", options_.max_onward_header_bytes);
+    }
   }
   return plan;
+}
+
+absl::Status Front::CheckCaller(const Request& request,
+                                const Route& route) const {
+  const type::v1::Access access =
+      route.method->options().GetExtension(type::v1::access);
+  if (access != type::v1::IDENTIFIED && access != type::v1::STAFF) {
+    return absl::OkStatus();
+  }
+  const auto unknown = [](absl::string_view message) {
+    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                          message);
+  };
+  const auto header = request.Header("authorization");
+  if (!header) return unknown("This method needs a bearer token.");
+  constexpr absl::string_view kScheme = "bearer ";
+  if (!absl::StartsWithIgnoreCase(*header, kScheme)) {
+    return unknown(
+        "The authorization header is not of the form \"Bearer <token>\".");
+  }
+  const absl::string_view token =
+      absl::StripAsciiWhitespace(header->substr(kScheme.size()));
+  if (options_.callers != nullptr && options_.callers->Find(token) == nullptr) {
+    return unknown("The bearer token is not known here.");
+  }
+  return absl::OkStatus();
 }
 
 Response Front::NotRead() const {
@@ -268,6 +321,10 @@ void Front::Complete(const Request& request, absl::string_view request_id,
   headers.emplace_back("X-Request-Id", request_id);
   headers.emplace_back("Vary", kVary);
   headers.emplace_back("X-Content-Type-Options", "nosniff");
+  const bool has_policy = std::any_of(
+      headers.begin(), headers.end(),
+      [](const auto& header) { return header.first == kPolicyHeader; });
+  if (!has_policy) headers.emplace_back(kPolicyHeader, kInert);
   if (const std::string origin = AllowedOrigin(request); !origin.empty()) {
     headers.emplace_back("Access-Control-Allow-Origin", origin);
     headers.emplace_back("Access-Control-Expose-Headers", kExposedHeaders);
@@ -302,23 +359,25 @@ Response Front::Refuse(int http_status, absl::string_view field,
   return response;
 }
 
+Response Front::TooLong(int http_status, absl::string_view field,
+                        size_t limit) const {
+  const std::string most = absl::StrCat(limit);
+  const std::string problem = absl::StrCat("expected at most ", most, " bytes");
+  absl::Status refusal = status::Refuse(
+      absl::StatusCode::kInvalidArgument, "LIMIT_EXCEEDED",
+      absl::StrCat(field, ": ", problem), {{"limit_bytes", most}});
+  google::rpc::BadRequest bad;
+  auto* violation = bad.add_field_violations();
+  violation->set_field(std::string(field));
+  violation->set_description(problem);
+  status::AddDetail(&refusal, bad);
+  Response response = ErrorAnswer(refusal, writer_, nullptr, http_status);
+  response.close = true;
+  return response;
+}
+
 Response Front::Failed(const absl::Status& status) const {
   return ErrorAnswer(status, writer_);
-}
-
-Response Front::Overloaded() const {
-  return Failed(status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
-      "The gateway holds as many bytes as it may; try again later.",
-      absl::Seconds(1)));
-}
-
-Response Front::TooManyStreams() const {
-  return Failed(status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
-      absl::StrCat("The gateway has as many streams open as it may, ",
-                   options_.max_streams, "; try again later."),
-      absl::Seconds(5)));
 }
 
 }  // namespace transparency::gateway::http

@@ -29,18 +29,20 @@ class Front {
 
   Plan Begin(const Request& request) const;
 
-  // Adds to an answer what goes with every one: request id, CORS, Vary, and
-  // compression where the client takes it.
+  // Adds to an answer what goes with every one: request id, CORS, Vary, what
+  // keeps browsers from making more of it than it is, and compression where the
+  // client takes it.
   void Complete(const Request& request, absl::string_view request_id,
                 Gzip* gzip, Response* response) const;
 
   // An answer to what is no request that could be routed; the connection ends.
   Response Refuse(int http_status, absl::string_view field,
                   absl::string_view problem) const;
+  // The same when `field` has more than `limit` bytes.
+  Response TooLong(int http_status, absl::string_view field,
+                   size_t limit) const;
   // An answer in place of the call's.
   Response Failed(const absl::Status& status) const;
-  Response Overloaded() const;
-  Response TooManyStreams() const;
 
   // From now on /readyz says no.
   void BeginDrain() { draining_ = true; }
@@ -49,6 +51,8 @@ class Front {
   Front(const Options& options, RouteTable routes,
         std::unique_ptr<MessageTypes> types);
 
+  // Refuses a method that is not for everybody to callers that are not known.
+  absl::Status CheckCaller(const Request& request, const Route& route) const;
   Response Health(const Request& request) const;
   // 405 to what is neither GET nor HEAD.
   Response NotRead() const;

@@ -6,6 +6,24 @@
 #include "gateway/http/etag.h"
 
 namespace transparency::gateway::http {
+namespace {
+
+// What a page may do in a browser, and what others may do with it.
+constexpr std::pair<const char*, const char*> kPageHeaders[] = {
+    // Scripts and data come from this port alone; pages style their elements.
+    // The last three do not fall back on default-src.
+    {"Content-Security-Policy",
+     "default-src 'self'; img-src 'self' data:; style-src 'self' "
+     "'unsafe-inline'; object-src 'none'; form-action 'none'; base-uri 'none'; "
+     "frame-ancestors 'none'"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy",
+     "camera=(), geolocation=(), microphone=(), payment=(), usb=()"}};
+
+}  // namespace
 
 Page::Page(std::string content_type, std::string body)
     : content_type_(std::move(content_type)),
@@ -18,11 +36,9 @@ Response Page::Answer(const Request& request) const {
   Response response;
   response.content_type = content_type_;
   response.headers.emplace_back("Cache-Control", "no-cache");
-  // Scripts and data come from this port alone; pages style their elements.
-  response.headers.emplace_back(
-      "Content-Security-Policy",
-      "default-src 'self'; img-src 'self' data:; style-src 'self' "
-      "'unsafe-inline'");
+  for (const auto& [name, value] : kPageHeaders) {
+    response.headers.emplace_back(name, value);
+  }
   const auto none_match = request.Header("if-none-match");
   if (none_match && NoneMatchLists(*none_match, etag_)) {
     response.http_status = 304;

@@ -182,10 +182,13 @@ absl::Status RestCodec::CheckForm(const Request& request,
   }
   const bool takes_body = route.whole_body || route.body != nullptr;
   if (!takes_body && request.body.empty()) return absl::OkStatus();
-  const auto coding = request.Header("content-encoding");
-  if (coding && !absl::EqualsIgnoreCase(*coding, "identity")) {
-    *http_status = 415;
-    return InvalidHeader("Content-Encoding", "expected none: send it as it is");
+  for (const auto& [name, value] : request.headers) {
+    if (name == "content-encoding" &&
+        !absl::EqualsIgnoreCase(value, "identity")) {
+      *http_status = 415;
+      return InvalidHeader("Content-Encoding",
+                           "expected none: send it as it is");
+    }
   }
   const auto content_type = request.Header("content-type");
   if (content_type && !IsJson(*content_type)) {
@@ -254,6 +257,7 @@ absl::Status RestCodec::ReadBody(const Request& request, const Route& route,
   if (!route.whole_body && route.body == nullptr) return absl::OkStatus();
   JsonReadOptions options;
   options.max_depth = options_.max_json_depth;
+  options.max_values = options_.max_json_values;
   options.field = route.body;
   if (special.update_mask != nullptr) options.named_paths = named;
   return ReadJson(request.body, options, message);

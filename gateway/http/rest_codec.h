@@ -23,6 +23,7 @@ class RestCodec : public Codec {
  public:
   struct Options {
     int max_json_depth = 64;
+    int max_json_values = 50'000;
     absl::Duration default_timeout = absl::Seconds(10);
     absl::Duration max_timeout = absl::Seconds(60);
     absl::Duration max_stream_time = absl::InfiniteDuration();

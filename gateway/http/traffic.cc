@@ -2,14 +2,20 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "common/rpc/log.h"
 #include "common/rpc/status_mapping.h"
 
 namespace transparency::gateway::http {
 namespace {
 
+constexpr int kClientError = 400;
 constexpr int kServerError = 500;
+
+// Of each kind that anybody can cause at will.
+constexpr double kLinesPerSecond = 10;
 
 const prometheus::Histogram::BucketBoundaries& StreamBoundaries() {
   static const auto* const kBoundaries =
@@ -79,25 +85,54 @@ void Traffic::OnFinished(const Finished& finished) {
                     finished.http_method == "HEAD" ||
                     finished.http_method == "OPTIONS";
   if (read && finished.http_status < kServerError) return;
-  rpc::LogLine(finished.http_status < kServerError ? spdlog::level::info
-                                                   : spdlog::level::warn,
-               "http request")
-      .Text("http_method", finished.http_method)
+  int64_t left_out = 0;
+  // Whoever has no token, or none that is known.
+  const bool nobody =
+      finished.anonymous || finished.code == absl::StatusCode::kUnauthenticated;
+  const bool refused = finished.http_status >= kClientError;
+  if (nobody && refused &&
+      !Allow(absl::StrCat(finished.http_status), &left_out)) {
+    return;
+  }
+  rpc::LogLine line(finished.http_status < kServerError ? spdlog::level::info
+                                                        : spdlog::level::warn,
+                    "http request");
+  line.Text("http_method", finished.http_method)
       .Text("route", finished.route)
       .Text("method", finished.rpc)
       .Text("request_id", finished.request_id)
       .Text("trace_id", absl::ClippedSubstr(finished.traceparent, 3, 32))
       .Number("http_status", finished.http_status)
       .Text("code", rpc::CodeName(static_cast<int>(finished.code)))
-      .Number("ms", absl::ToDoubleMilliseconds(finished.latency));
+      .Number("ms", absl::ToDoubleMilliseconds(finished.latency))
+      .Text("client_address", finished.client_address);
+  if (left_out > 0) {
+    line.Number("lines_left_out", static_cast<double>(left_out));
+  }
+}
+
+bool Traffic::Allow(const std::string& kind, int64_t* left_out) {
+  absl::MutexLock lock(&mutex_);
+  auto& sampler = samplers_[kind];
+  if (sampler == nullptr) {
+    sampler = std::make_unique<rpc::LogSampler>(kLinesPerSecond);
+  }
+  return sampler->Allow(absl::Now(), left_out);
 }
 
 void Traffic::OnConnections(int open) { connections_.Set(open); }
 
 void Traffic::OnStreams(int open) { streams_.Set(open); }
 
-void Traffic::OnCutOff(absl::string_view why) {
+void Traffic::OnCutOff(absl::string_view why, absl::string_view address) {
   cut_offs_.Add({{"cause", std::string(why)}}).Increment();
+  int64_t left_out = 0;
+  if (!Allow(absl::StrCat("cut off: ", why), &left_out)) return;
+  rpc::LogLine line(spdlog::level::info, "http connection cut off");
+  line.Text("cause", why).Text("client_address", address);
+  if (left_out > 0) {
+    line.Number("lines_left_out", static_cast<double>(left_out));
+  }
 }
 
 }  // namespace transparency::gateway::http

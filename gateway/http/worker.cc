@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <exception>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "gateway/http/connection.h"
 
@@ -10,6 +13,9 @@ namespace transparency::gateway::http {
 namespace {
 
 namespace asio = boost::asio;
+
+// Looking at all connections for those that may go costs time too.
+constexpr auto kReliefInterval = std::chrono::milliseconds(50);
 
 // Time-outs are kept to a quarter of the shortest, or a second.
 std::chrono::nanoseconds TickInterval(const Options& options) {
@@ -23,43 +29,8 @@ std::chrono::nanoseconds TickInterval(const Options& options) {
 
 }  // namespace
 
-bool Shared::TryOpen() {
-  int now_open = 0;
-  {
-    absl::MutexLock lock(&mutex);
-    if (open >= options.max_connections) return false;
-    now_open = ++open;
-  }
-  if (observer != nullptr) observer->OnConnections(now_open);
-  return true;
-}
-
-void Shared::Closed() {
-  int now_open = 0;
-  {
-    absl::MutexLock lock(&mutex);
-    now_open = --open;
-  }
-  if (observer != nullptr) observer->OnConnections(now_open);
-}
-
-bool Shared::TryOpenStream() {
-  const int now_open = ++streams;
-  if (now_open > options.max_streams) {
-    --streams;
-    return false;
-  }
-  if (observer != nullptr) observer->OnStreams(now_open);
-  return true;
-}
-
-void Shared::StreamClosed() {
-  const int now_open = --streams;
-  if (observer != nullptr) observer->OnStreams(now_open);
-}
-
-void Shared::CutOff(absl::string_view why) {
-  if (observer != nullptr) observer->OnCutOff(why);
+void Shared::CutOff(absl::string_view why, absl::string_view address) {
+  if (observer != nullptr) observer->OnCutOff(why, address);
 }
 
 Worker::Worker(Shared* shared)
@@ -73,13 +44,24 @@ Worker::~Worker() = default;
 
 void Worker::Start() {
   asio::post(context_, [this] { Tick(); });
-  thread_ = std::thread([this] { context_.run(); });
+  thread_ = std::thread([this] {
+    while (true) {
+      try {
+        context_.run();
+        return;
+      } catch (const std::exception&) {
+        // A handler ran out of memory: what it was about is lost, the others'
+        // connections go on.
+      }
+    }
+  });
 }
 
 void Worker::Tick() {
   if (stopping_) return;
   const auto now = std::chrono::steady_clock::now();
   for (const auto& connection : connections_) connection->Tick(now);
+  EndWaiting();
   tick_.expires_after(
       std::chrono::duration_cast<asio::steady_timer::duration>(tick_interval_));
   tick_.async_wait([this](boost::system::error_code error) {
@@ -107,13 +89,47 @@ void Worker::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::Adopt(asio::ip::tcp::socket socket) {
-  asio::post(context_, [this, socket = std::move(socket)]() mutable {
-    auto connection = std::make_shared<Connection>(std::move(socket), this);
-    if (stopping_) return;
-    connections_.insert(connection);
-    connection->Start();
-  });
+void Worker::Adopt(asio::ip::tcp::socket socket, std::string address,
+                   Place place) {
+  asio::post(
+      context_, [this, socket = std::move(socket), address = std::move(address),
+                 place = std::move(place)]() mutable {
+        if (stopping_) return;
+        auto connection = std::make_shared<Connection>(
+            std::move(socket), std::move(address), std::move(place), this);
+        connections_.insert(connection);
+        connection->Start();
+      });
+}
+
+void Worker::Relieve() {
+  if (!shared_.clients->crowded()) return;
+  asio::post(context_, [this] { EndWaiting(); });
+}
+
+void Worker::EndWaiting() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!shared_.clients->crowded() || now < next_relief_) return;
+  next_relief_ = now + kReliefInterval;
+  // By how many connections its address has, most first, then by how long it
+  // has waited. The counts are taken once: other threads change them.
+  std::vector<
+      std::tuple<int, std::chrono::steady_clock::time_point, Connection*>>
+      waiting;
+  for (const auto& connection : connections_) {
+    if (!connection->KeepsWaiting(now)) continue;
+    waiting.emplace_back(-connection->client().connections(),
+                         connection->waits_since(), connection.get());
+  }
+  std::sort(waiting.begin(), waiting.end());
+  // Each worker ends its part.
+  const int threads = std::max(1, shared_.options.threads);
+  const auto most =
+      static_cast<size_t>((shared_.clients->surplus() + threads - 1) / threads);
+  if (waiting.size() > most) waiting.resize(most);
+  for (const auto& [count, since, connection] : waiting) {
+    connection->GiveWay(now);
+  }
 }
 
 void Worker::Remove(const std::shared_ptr<Connection>& connection) {

@@ -1,18 +1,21 @@
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "gateway/http/clients.h"
 #include "gateway/http/compression.h"
 #include "gateway/http/front.h"
+#include "gateway/http/heavy_work.h"
+#include "gateway/http/host.h"
 #include "gateway/http/options.h"
 #include "gateway/invoker/invoker.h"
 
@@ -27,23 +30,12 @@ struct Shared {
   Invoker* invoker = nullptr;
   Observer* observer = nullptr;  // may be null
 
-  // Connections open, over all workers.
-  absl::Mutex mutex;
-  int open ABSL_GUARDED_BY(mutex) = 0;
+  std::unique_ptr<const HostRule> hosts;
+  // What the clients of all workers have of it.
+  std::unique_ptr<Clients> clients;
+  HeavyWork heavy_work;
 
-  // False when there are as many as may be.
-  bool TryOpen();
-  void Closed();
-  void CutOff(absl::string_view why);
-
-  // Streams open, over all workers; the same.
-  std::atomic<int> streams{0};
-  bool TryOpenStream();
-  void StreamClosed();
-
-  // Bytes of bodies held now, over all workers.
-  std::atomic<size_t> held{0};
-  bool Full() const { return held.load() > options.max_held_bytes; }
+  void CutOff(absl::string_view why, absl::string_view address);
 };
 
 // One thread and the connections that live on it. All but Start, Drain, Stop
@@ -60,8 +52,12 @@ class Worker {
   // After Stop.
   void Join();
 
-  // On any thread: takes over a connection just accepted.
-  void Adopt(boost::asio::ip::tcp::socket socket);
+  // On any thread: takes over a connection just accepted from `address`.
+  void Adopt(boost::asio::ip::tcp::socket socket, std::string address,
+             Place place);
+  // On any thread: ends connections whose clients keep it waiting, if there are
+  // too many connections.
+  void Relieve();
   void Remove(const std::shared_ptr<Connection>& connection);
 
   boost::asio::io_context& context() { return context_; }
@@ -73,6 +69,7 @@ class Worker {
 
  private:
   void Tick();
+  void EndWaiting();
 
   Shared& shared_;
   boost::asio::io_context context_;
@@ -85,6 +82,7 @@ class Worker {
   const std::chrono::nanoseconds tick_interval_;
   Gzip gzip_;
   absl::flat_hash_set<std::shared_ptr<Connection>> connections_;
+  std::chrono::steady_clock::time_point next_relief_;
   bool draining_ = false;
   bool stopping_ = false;
   absl::Time date_second_ = absl::InfinitePast();

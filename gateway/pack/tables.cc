@@ -140,11 +140,17 @@ Table ProcessLimits(const http::Options& http,
   add("gRPC: stream deadline, cap", seconds(grpc.max_stream_time), "s");
   add("HTTP: connections", http.max_connections, "");
   add("HTTP: streams", http.max_streams, "");
+  add("HTTP: calls under way", http.max_calls, "");
+  add("HTTP: of these and of held bytes one address gets 1 in",
+      http.address_share, "");
   add("HTTP: bodies held at one time", http.max_held_bytes, "bytes");
   add("HTTP: request body", http.max_body_bytes, "bytes");
   add("HTTP: request head", http.max_head_bytes, "bytes");
   add("HTTP: request target", http.max_target_bytes, "bytes");
+  add("HTTP: headers of a call to a service", http.max_onward_header_bytes,
+      "bytes");
   add("HTTP: nesting of JSON", http.max_json_depth, "levels");
+  add("HTTP: names and values of JSON", http.max_json_values, "");
   add("HTTP: deadline without X-Server-Timeout",
       seconds(http.default_call_timeout), "s");
   add("HTTP: deadline, cap", seconds(http.max_call_timeout), "s");

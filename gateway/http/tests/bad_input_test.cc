@@ -65,6 +65,12 @@ std::string Get(absl::string_view headers) {
   return MakeRequest("GET", "/library/v1/books/2", "", headers);
 }
 
+std::string ManyTexts(int count) {
+  std::string texts = "\"\"";
+  for (int i = 1; i < count; ++i) texts += ",\"\"";
+  return texts;
+}
+
 std::vector<Row> Rows() {
   const std::string long_target =
       absl::StrCat("/library/v1/books/", std::string(9000, 'a'));
@@ -86,6 +92,25 @@ std::vector<Row> Rows() {
       {"GET /healthz HTTP/1.1\r\n\r\n", 400, "header Host"},
       {"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400,
        "header Host"},
+      // Another host than it says, to whoever reads it otherwise.
+      {"GET /healthz HTTP/1.1\r\nHost: \r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: a/../b@c\r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: a:b\r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: a, b\r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: [::1\r\n\r\n", 400, "header Host"},
+      {"GET /healthz HTTP/1.1\r\nHost: [x]\r\n\r\n", 400, "header Host"},
+      {MakeRequest("GET", "http://a@b/healthz"), 400, "header Host"},
+      {MakeRequest("GET", "http:///healthz"), 400, "target"},
+      // Lines that go on in the next.
+      {"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400, "header"},
+      {"GET /healthz HTTP/1.1\r\nHost:\r\n x\r\n\r\n", 400, "header"},
+      {"GET /healthz HTTP/1.1\r\n Host: x\r\n\r\n", 400, "header"},
+      {Post("", "Transfer-Encoding:\r\n chunked\r\n"), 400, "header"},
+      {Post("", "Transfer-Encoding:\r\n\tchunked\r\n"), 400, "header"},
+      {MakeRequest("GET", "/healthz", "",
+                   "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+       400, "header Upgrade"},
       {MakeRequest("GET", "healthz"), 400, "target"},
       {MakeRequest("GET", "*"), 400, "target"},
       {MakeRequest("GET", "/a#b"), 400, "target"},
@@ -123,7 +148,7 @@ std::vector<Row> Rows() {
        400, "body"},
       {absl::StrCat(Post("", "Transfer-Encoding: chunked\r\n"), "fffffff\r\n"),
        413, "body"},
-      {Post("", "Content-Length: 4194305\r\n"), 413, "body"},
+      {Post("", "Content-Length: 1048577\r\n"), 413, "body"},
       // Routes.
       {MakeRequest("GET", "/"), 404, ""},
       {MakeRequest("GET", "/../../etc/passwd"), 404, ""},
@@ -179,6 +204,14 @@ std::vector<Row> Rows() {
        "header Content-Type"},
       {Post("{}", "Content-Encoding: gzip\r\n"), 415,
        "header Content-Encoding"},
+      {Post("{}", "Content-Encoding: \r\n"), 415, "header Content-Encoding"},
+      {Post("{}", "Content-Encoding: identity, gzip\r\n"), 415,
+       "header Content-Encoding"},
+      {Post("{}", "Content-Encoding: identity\r\nContent-Encoding: br\r\n"),
+       415, "header Content-Encoding"},
+      {MakeRequest("GET", kBooks, "{}", "Content-Encoding: gzip\r\n"), 415,
+       "header Content-Encoding"},
+      {Post(absl::StrCat("{\"tags\":[", ManyTexts(60'000), "]}")), 400, "body"},
       // Headers.
       {Get("Accept: text/html\r\n"), 406, "header Accept"},
       {Get("Accept: application/json;q=0\r\n"), 406, "header Accept"},

@@ -208,6 +208,7 @@ TEST_F(ServerTest, CutsOffSlowReaders) {
 
 TEST_F(ServerTest, TurnsAwayMoreConnectionsThanItMayHave) {
   options_.max_connections = 2;
+  options_.crowded_idle_timeout = absl::Minutes(1);
   StartServer();
   auto first = std::make_unique<RawClient>(server_->port());
   RawClient second(server_->port());
@@ -215,8 +216,10 @@ TEST_F(ServerTest, TurnsAwayMoreConnectionsThanItMayHave) {
   EXPECT_EQ(second.Ask(MakeRequest("GET", "/healthz")).status, 200);
   RawClient third(server_->port());
   const RawAnswer answer = third.Read();
-  EXPECT_EQ(answer.status, 503);
-  EXPECT_THAT(answer.body, HasSubstr("Too many connections"));
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.Header("retry-after"), "1");
+  EXPECT_THAT(answer.body, HasSubstr("as many connections open as it may, 2"));
+  EXPECT_THAT(answer.body, HasSubstr("\"reason\":\"OVERLOADED\""));
   EXPECT_TRUE(third.AtEnd());
   first = nullptr;
   ASSERT_TRUE(observer_.AwaitOpen(1));
@@ -270,14 +273,14 @@ TEST_F(ServerTest, ADrainingServerAnswersTheRequestThatIsUnderWay) {
 }
 
 TEST_F(ServerTest, HoldsNoMoreBytesThanItMay) {
-  options_.max_held_bytes = 1 << 20;
+  options_.max_held_bytes = 256 << 10;
   StartServer();
   const std::string head =
       "POST /library/v1/shelves/1/books HTTP/1.1\r\nHost: x\r\n"
-      "Content-Length: 3000000\r\n\r\n";
+      "Content-Length: 1000000\r\n\r\n";
   RawClient hoarder(server_->port());
   ASSERT_TRUE(hoarder.Send(head));
-  ASSERT_TRUE(hoarder.Send(std::string(2'000'000, ' ')));
+  ASSERT_TRUE(hoarder.Send(std::string(600'000, ' ')));
   RawAnswer answer;
   do {
     RawClient other(server_->port());

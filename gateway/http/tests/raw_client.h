@@ -24,9 +24,10 @@ struct RawAnswer {
 // A TCP client that sends whatever bytes it is told to. Not thread-safe.
 class RawClient {
  public:
-  // Connects to 127.0.0.1; with `receive_buffer`, the kernel's buffer is that
-  // small.
-  explicit RawClient(int port, int receive_buffer = 0);
+  // Connects to 127.0.0.1, from another loopback address if one is given; with
+  // `receive_buffer`, the kernel's buffer is that small.
+  explicit RawClient(int port, int receive_buffer = 0,
+                     const char* from = nullptr);
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();

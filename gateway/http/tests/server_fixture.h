@@ -24,15 +24,18 @@ class RecordingObserver : public Observer {
     absl::StatusCode code;
     size_t bytes_in, bytes_out;
     bool client_gone;
+    std::string client_address;
+    bool anonymous;
   };
 
   void OnFinished(const Finished& finished) override {
     absl::MutexLock lock(&mutex_);
-    lines_.push_back({std::string(finished.route), std::string(finished.rpc),
-                      std::string(finished.request_id),
-                      std::string(finished.traceparent), finished.http_status,
-                      finished.code, finished.bytes_in, finished.bytes_out,
-                      finished.client_gone});
+    lines_.push_back(
+        {std::string(finished.route), std::string(finished.rpc),
+         std::string(finished.request_id), std::string(finished.traceparent),
+         finished.http_status, finished.code, finished.bytes_in,
+         finished.bytes_out, finished.client_gone,
+         std::string(finished.client_address), finished.anonymous});
   }
   void OnConnections(int open) override {
     absl::MutexLock lock(&mutex_);
@@ -42,7 +45,7 @@ class RecordingObserver : public Observer {
     absl::MutexLock lock(&mutex_);
     streams_ = open;
   }
-  void OnCutOff(absl::string_view why) override {
+  void OnCutOff(absl::string_view why, absl::string_view) override {
     absl::MutexLock lock(&mutex_);
     cut_off_.emplace_back(why);
   }
@@ -99,6 +102,12 @@ inline const google::protobuf::ServiceDescriptor* LibraryService() {
 // A server over the library's contract and a fake invoker.
 class ServerTest : public testing::Test {
  protected:
+  ServerTest() {
+    // Tests ask under names of their own, and all from one address.
+    options_.hosts = {"*"};
+    options_.address_share = 1;
+  }
+
   void StartServer() {
     options_.listen = "127.0.0.1:0";
     server_ = std::make_unique<Server>(
