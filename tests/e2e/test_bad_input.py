@@ -324,7 +324,7 @@ def test_what_is_not_grpc_is_refused(world, through):
     status, headers = curl(process, path, b"{}", kind="application/json")
     assert status == 415 or headers.get("grpc-status") not in (None, "0"), (status, headers)
     with socket.create_connection(("127.0.0.1", process.grpc_port), timeout=20) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert not connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 

@@ -170,7 +170,7 @@ def test_gzip(world):
 def raw_get(port, target, encoding):
     """(head in lower case, body as it came)."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {encoding}\r\n"
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {encoding}\r\n"
                            "Connection: close\r\n\r\n".encode())
         data = b""
         while more := connection.recv(65536):
@@ -183,7 +183,7 @@ def test_many_requests_on_one_connection(world):
     """Keep-alive and pipelining: answers in the order of the requests."""
     names = ["iso-27001", "iso-28000", "none", "common-criteria"] * 5
     with socket.create_connection(("127.0.0.1", world.front.http_port), timeout=20) as connection:
-        connection.sendall(b"".join(f"GET {SCHEMES}/{name} HTTP/1.1\r\nHost: x\r\n{close}\r\n".encode() for name, close in
+        connection.sendall(b"".join(f"GET {SCHEMES}/{name} HTTP/1.1\r\nHost: localhost\r\n{close}\r\n".encode() for name, close in
                                     zip(names, [""] * (len(names) - 1) + ["Connection: close\r\n"])))
         data = b""
         while more := connection.recv(65536):
@@ -232,7 +232,7 @@ def test_server_timeout(behind):
 def test_client_that_leaves_cancels_below(behind):
     owner, web = behind(GetScheme=wait)
     with socket.create_connection(("127.0.0.1", web.port), timeout=20) as connection:
-        connection.sendall(f"GET {SCHEMES}/x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {SCHEMES}/x HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert owner.arrived.wait(20)
     assert owner.calls[0].cancelled.wait(10)
 

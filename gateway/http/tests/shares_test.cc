@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/http/clients.h"
 #include "gateway/http/tests/server_fixture.h"
@@ -29,6 +30,17 @@ std::string Get(absl::string_view target = kGet) {
 
 int StatusOf(RawClient* client, absl::string_view target = kGet) {
   return client->Ask(Get(target)).status;
+}
+
+// Some 100 ms of compression, or more.
+Book LargeBook() {
+  Book book;
+  std::string title;
+  for (int i = 0; title.size() < (2 << 20); ++i) {
+    absl::StrAppend(&title, absl::Hex(i * 2654435761u), " ");
+  }
+  book.set_title(std::move(title));
+  return book;
 }
 
 class SharesTest : public ServerTest {
@@ -228,6 +240,46 @@ TEST_F(SharesTest, RunningOutOfDescriptorsEndsNothing) {
   for (int each : taken) close(each);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_EQ(StatusOf(From(nullptr).get()), 200);
+}
+
+// As fast as a server may be, a large answer takes milliseconds to write and to
+// compress; whoever asks for little does not wait for all that were asked for
+// before.
+TEST_F(SharesTest, SmallAnswersDoNotWaitForLargeOnes) {
+  StartServer();
+  invoker_.AnswerWith([large = LargeBook()](const SeenCall& call) {
+    const bool small = absl::StrContains(call.message, "small");
+    return UnaryReply{
+        absl::OkStatus(), small ? "" : large.SerializeAsString(), {}, {}};
+  });
+  constexpr size_t kLarge = 16;
+  std::vector<std::unique_ptr<RawClient>> greedy;
+  for (size_t i = 0; i < kLarge; ++i) {
+    greedy.push_back(From(nullptr));
+    greedy.back()->Send(
+        MakeRequest("GET", kGet, "", "Accept-Encoding: gzip\r\n"));
+  }
+  ASSERT_TRUE(invoker_.AwaitCalls(kLarge));
+  EXPECT_EQ(StatusOf(From(nullptr).get(), "/library/v1/books/small"), 200);
+  EXPECT_LT(observer_.lines().size(), kLarge / 2);
+  for (auto& client : greedy) EXPECT_EQ(client->Read().status, 200);
+}
+
+TEST_F(SharesTest, AddressesTakeTurnsWithLargeAnswers) {
+  StartServer();
+  AnswerWith(LargeBook());
+  const std::string request =
+      MakeRequest("GET", kGet, "", "Accept-Encoding: gzip\r\n");
+  constexpr size_t kLarge = 16;
+  std::vector<std::unique_ptr<RawClient>> greedy;
+  for (size_t i = 0; i < kLarge; ++i) {
+    greedy.push_back(From(nullptr));
+    greedy.back()->Send(request);
+  }
+  ASSERT_TRUE(invoker_.AwaitCalls(kLarge));
+  EXPECT_EQ(From(kOther)->Ask(request).status, 200);
+  EXPECT_LT(observer_.lines().size(), kLarge / 2);
+  for (auto& client : greedy) EXPECT_EQ(client->Read().status, 200);
 }
 
 TEST(ClientsTest, AddressesOfOneIpv6HostAreOneClient) {
