@@ -237,13 +237,14 @@ def test_client_that_leaves_cancels_below(behind):
     assert owner.calls[0].cancelled.wait(10)
 
 
-def test_retry_after(behind):
+def test_retry_after(suite, behind):
     details = status_pb2.Status(code=14, message="later")
     retry = error_details_pb2.RetryInfo()
     retry.retry_delay.FromMilliseconds(6500)
     details.details.add().Pack(error_details_pb2.ErrorInfo(reason="R", domain="certification.transparency"))
     details.details.add().Pack(retry)
     _, web = behind(CreateScheme=fail(grpc.StatusCode.UNAVAILABLE, "later", details.SerializeToString()))
+    web.token = suite.staff
     status, headers, body = web.call("POST", SCHEMES, {"title": "X"})
     assert status == 503 and headers["Retry-After"] == "7"
     assert [d["@type"].rsplit(".", 1)[1] for d in body["error"]["details"]][:2] == ["ErrorInfo", "RetryInfo"]
@@ -265,7 +266,10 @@ def test_headers_and_identity_go_below(behind):
     ("PERMISSION_DENIED", 403), ("UNAUTHENTICATED", 401), ("RESOURCE_EXHAUSTED", 429), ("FAILED_PRECONDITION", 400),
     ("ABORTED", 409), ("OUT_OF_RANGE", 400), ("UNIMPLEMENTED", 501), ("INTERNAL", 500), ("DATA_LOSS", 500)])
 def test_http_status_of_each_code(behind, code, status):
-    _, web = behind(GetScheme=fail(grpc.StatusCode[code], "because"))
+    # Owners say why; a status without that is a library's, and not the call's answer.
+    details = status_pb2.Status(code=grpc.StatusCode[code].value[0], message="because")
+    details.details.add().Pack(error_details_pb2.ErrorInfo(reason="R", domain="certification.transparency"))
+    _, web = behind(GetScheme=fail(grpc.StatusCode[code], "because", details.SerializeToString()))
     got, _, body = web.call("GET", f"{SCHEMES}/x")
     assert (got, body["error"]["code"], body["error"]["status"]) == (status, status, code)
 
