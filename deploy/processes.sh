@@ -161,7 +161,7 @@ serve_flags() {
   flags=("--listen=$(address "$1" grpc)" "--metrics_listen=$(address "$1" metrics)"
     "--tokens_file=$state/tokens" "--log_file=$state/log/$1/$1.log")
   if [ "$1" = gateway ]; then
-    flags+=("--http_listen=$(address gateway http)")
+    flags+=("--http_listen=$(address gateway http)" "--gateway_token_file=$state/gateway-token")
     for service in "${services[@]}"; do
       flags+=("--$service=$(address "$service" grpc)")
     done

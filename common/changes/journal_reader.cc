@@ -1,6 +1,8 @@
 #include "common/changes/journal_reader.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "common/journal/metrics.h"
@@ -78,13 +80,12 @@ void JournalReader::Start() {
 }
 
 void JournalReader::Stop() {
-  std::deque<Job> left;
+  std::vector<Job> left;
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    left.swap(calls_);
-    for (Job& job : streams_) left.push_back(std::move(job));
-    streams_.clear();
+    while (!calls_.empty()) left.push_back(calls_.Pop());
+    while (!streams_.empty()) left.push_back(streams_.Pop());
   }
   for (const Job& job : left) job.run(Draining(), false);
   for (std::thread& thread : threads_) thread.join();
@@ -97,10 +98,14 @@ void JournalReader::Submit(Job job) {
     absl::MutexLock lock(&mutex_);
     if (stopping_) {
       refusal = Draining();
-    } else if (!job.of_stream && calls_.size() >= options_.queue) {
+    } else if (!job.of_stream &&
+               (calls_.size() >= options_.queue ||
+                calls_.Of(job.caller) >=
+                    std::max<size_t>(options_.queue / 4, 1))) {
       refusal = Overloaded();
     } else {
-      (job.of_stream ? streams_ : calls_).push_back(std::move(job));
+      const std::string caller = job.caller;
+      (job.of_stream ? streams_ : calls_).Push(caller, std::move(job));
       length_.Set(static_cast<double>(calls_.size() + streams_.size()));
       return;
     }
@@ -114,9 +119,7 @@ bool JournalReader::Take(Job* job) {
   if (stopping_) return false;
   streams_turn_ = !streams_turn_;
   const bool of_stream = calls_.empty() || (streams_turn_ && !streams_.empty());
-  std::deque<Job>& queue = of_stream ? streams_ : calls_;
-  *job = std::move(queue.front());
-  queue.pop_front();
+  *job = (of_stream ? streams_ : calls_).Pop();
   length_.Set(static_cast<double>(calls_.size() + streams_.size()));
   return true;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/postgres/session.h"
+#include "common/rpc/turns.h"
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 
@@ -23,7 +23,8 @@ struct JournalReaderOptions {
   std::string conninfo;
   // Threads, each with a session of its own.
   int sessions = 2;
-  // Most calls that wait for one.
+  // Most calls that wait for one, a quarter of them of one caller. Callers take
+  // turns.
   size_t queue = 64;
 };
 
@@ -45,6 +46,8 @@ class JournalReader {
     // One of a stream, of which there is a bound elsewhere: always let in. Such
     // jobs and calls take turns.
     bool of_stream = false;
+    // Whose turn it takes: Call::share_key.
+    std::string caller;
   };
 
   JournalReader(JournalReaderOptions options, prometheus::Registry* registry);
@@ -70,8 +73,8 @@ class JournalReader {
   const JournalReaderOptions options_;
   prometheus::Gauge& length_;
   absl::Mutex mutex_;
-  std::deque<Job> calls_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Job> streams_ ABSL_GUARDED_BY(mutex_);
+  rpc::Turns<Job> calls_ ABSL_GUARDED_BY(mutex_);
+  rpc::Turns<Job> streams_ ABSL_GUARDED_BY(mutex_);
   bool streams_turn_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

@@ -361,7 +361,8 @@ void JournalReads::ListChanges(std::shared_ptr<rpc::Call> call,
                      }
                      done(std::move(answer));
                      return true;
-                   }});
+                   },
+                   /*of_stream=*/false, call->share_key()});
 }
 
 void JournalReads::GetResourceAt(std::shared_ptr<rpc::Call> call,
@@ -389,7 +390,8 @@ void JournalReads::GetResourceAt(std::shared_ptr<rpc::Call> call,
                      }
                      done(std::move(answer));
                      return true;
-                   }});
+                   },
+                   /*of_stream=*/false, call->share_key()});
 }
 
 }  // namespace transparency::changes

@@ -425,7 +425,7 @@ void WatchHub::AskOld(const WatchPtr& watch) {
   };
   reader_->Submit({watch->call->deadline(),
                    [watch] { return watch->call->abandoned(); }, std::move(run),
-                   /*of_stream=*/true});
+                   /*of_stream=*/true, watch->call->share_key()});
 }
 
 void WatchHub::TakeOld(const WatchPtr& watch, absl::StatusOr<OldPage>* page) {

@@ -226,40 +226,55 @@ void Door::OutOfDescriptors() {
   epoll_ctl(epoll_, EPOLL_CTL_MOD, listener_, &event);
 }
 
-bool Door::TakeSeat(const std::string& host, int port, rpc::Seats* seat) {
+const char* Door::TakeSeat(const std::string& host, int port,
+                           rpc::Seats* seat) {
+  const std::string share = rpc::ShareOfAddress(host);
   {
     absl::MutexLock lock(&mutex_);
     if (port == expected_) {
       expected_ = 0;
-      return true;
+      return nullptr;
     }
+    if (IsKeptOut(share)) return "penalty";
   }
-  const std::string share = rpc::ShareOfAddress(host);
-  const auto taken = seats_.Take(share);
-  if (taken == rpc::SharedPlace::Taken::kYes) {
-    *seat = rpc::Seats(&seats_, share, 1);
-    return true;
+  switch (seats_.Take(share)) {
+    case rpc::SharedPlace::Taken::kYes:
+      *seat = rpc::Seats(&seats_, share, 1);
+      return nullptr;
+    case rpc::SharedPlace::Taken::kFull:
+      return "full";
+    case rpc::SharedPlace::Taken::kOverShare:
+      return "share";
   }
-  const bool full = taken == rpc::SharedPlace::Taken::kFull;
-  refused_.Add({{"cause", full ? "full" : "share"}}).Increment();
+  return "full";
+}
+
+bool Door::IsKeptOut(const std::string& share) {
+  const auto found = kept_out_.find(share);
+  if (found == kept_out_.end()) return false;
+  if (absl::Now() < found->second) return true;
+  kept_out_.erase(found);
+  return false;
+}
+
+void Door::TurnAway(int socket, const std::string& host, const char* cause) {
+  // One attempt to say why, without waiting.
+  send(socket, kNoRoom, sizeof(kNoRoom) - 1, MSG_NOSIGNAL);
+  close(socket);
+  refused_.Add({{"cause", cause}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {
     rpc::LogLine(spdlog::level::warn, "connection refused")
         .Text("address", host)
-        .Text("cause", full ? "full" : "share")
+        .Text("cause", cause)
         .Number("left_out_before", static_cast<double>(left_out));
   }
-  return false;
 }
 
 void Door::LetIn(int socket, const std::string& host, int port) {
   Guest guest;
-  if (!TakeSeat(host, port, &guest.seat)) {
-    // One attempt to say why, without waiting.
-    send(socket, kNoRoom, sizeof(kNoRoom) - 1, MSG_NOSIGNAL);
-    close(socket);
-    return;
-  }
+  const char* refusal = TakeSeat(host, port, &guest.seat);
+  if (refusal != nullptr) return TurnAway(socket, host, refusal);
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   guest.descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0);
@@ -268,6 +283,7 @@ void Door::LetIn(int socket, const std::string& host, int port) {
     return OutOfDescriptors();
   }
   guest.peer = PeerKey(host, port);
+  guest.share = rpc::ShareOfAddress(host);
   guest.resets_left = options_.resets_at_once;
   guest.refilled = absl::Now();
   {
@@ -340,6 +356,13 @@ void Door::Cut(const char* cause, Guest* guest) {
   if (connect(guest->descriptor, &none, sizeof(none)) != 0) {
     shutdown(guest->descriptor, SHUT_RDWR);
   }
+  const absl::Time now = absl::Now();
+  constexpr size_t kMany = 1024;
+  if (kept_out_.size() > kMany) {
+    absl::erase_if(kept_out_,
+                   [now](const auto& kept) { return kept.second <= now; });
+  }
+  kept_out_[guest->share] = now + options_.penalty;
   closed_.Add({{"cause", cause}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {

@@ -30,6 +30,8 @@ struct DoorOptions {
   // answered: so many a second, and so many at once.
   double resets_per_second = 100;
   double resets_at_once = 1000;
+  // How long an address is kept out whose connection was closed for that.
+  absl::Duration penalty = absl::Seconds(2);
 };
 
 // Accepts the connections of a gRPC server in its place. gRPC 1.51 gives a
@@ -73,6 +75,7 @@ class Door {
  private:
   struct Guest {
     std::string peer;
+    std::string share;  // of its address
     int descriptor = -1;
     rpc::Seats seat;
     double resets_left = 0;
@@ -87,11 +90,16 @@ class Door {
   // False when there is none to accept, or for now none can be.
   bool AcceptOne();
   void LetIn(int socket, const std::string& host, int port);
-  bool TakeSeat(const std::string& host, int port, rpc::Seats* seat);
+  // Null when this client may come in, else why not.
+  const char* TakeSeat(const std::string& host, int port, rpc::Seats* seat);
+  void TurnAway(int socket, const std::string& host, const char* cause);
   void OutOfDescriptors();
   void Forget(uint64_t id);
   void Wake();
-  void Cut(const char* cause, Guest* guest);
+  void Cut(const char* cause, Guest* guest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsKeptOut(const std::string& share)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Guest* Find(absl::string_view peer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return guests_.empty();
@@ -119,6 +127,9 @@ class Door {
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 2;
   absl::flat_hash_map<uint64_t, Guest> guests_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> by_peer_ ABSL_GUARDED_BY(mutex_);
+  // Addresses that are kept out until then; few, since old ones are dropped.
+  absl::flat_hash_map<std::string, absl::Time> kept_out_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace transparency::server

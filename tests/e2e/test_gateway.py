@@ -65,11 +65,14 @@ def test_refusals_are_the_owners(whole):
 def test_metadata_and_trailers_pass_both_ways(behind):
     owner, client = behind(NewMethod=echo)
     answer, call = client.raw(NEWER + "NewMethod", b"\x0a\x01x", token="t0k3n", metadata=[
-        ("x-mine", "a"), ("x-mine-bin", b"\x00\x80"), ("traceparent", f"00-{'a' * 32}-{'b' * 16}-01"),
+        ("x-mine", "a"), ("x-mine-bin", b"\x00\x80"), ("tracestate", "k=v"), ("traceparent", f"00-{'a' * 32}-{'b' * 16}-01"),
         ("x-request-id", "mine-2"), ("x-min-revision", "certification=1.00000000")])
     assert answer == b"\x0a\x01x"
     seen = owner.calls[0].metadata
-    assert (seen["x-mine"], seen["x-mine-bin"], seen["x-request-id"]) == ("a", b"\x00\x80", "mine-2")
+    assert (seen["tracestate"], seen["x-request-id"]) == ("k=v", "mine-2")
+    # Owners read no others, so none is handed on; what they are told of the client is the gateway's word.
+    assert "x-mine" not in seen and "x-mine-bin" not in seen
+    assert seen["x-client-address"] == "127.0.0.1" and seen["x-gateway-token"]
     assert seen["authorization"] == "Bearer t0k3n" and seen["x-min-revision"] == "certification=1.00000000"
     assert seen["traceparent"].split("-")[1] == "a" * 32
     assert dict(call.initial_metadata()).get("x-owner-bin") == b"\x00\xff"

@@ -1,5 +1,6 @@
 """Raw HTTP/2 for attacks: frames as bytes, without a library that would refuse to send them."""
 
+import contextlib
 import socket
 import struct
 
@@ -88,6 +89,9 @@ class Connection:
             kept += data
 
     def close(self):
+        # Whoever still reads on another thread would keep it open.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def __enter__(self):

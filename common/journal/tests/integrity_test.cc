@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "common/journal/convert.h"
 #include "common/journal/tests/workshop.h"
+#include "common/postgres/grants.h"
 #include "common/postgres/migrations.h"
 #include "schema/journal_schema.h"
 #include "schema/workshop_schema.h"
@@ -245,6 +246,8 @@ TEST_F(ConvertTest, WritesAJournalOfTheFormatBeforeAnew) {
   ASSERT_TRUE(
       postgres::Migrate(session.get(), {schema::Journal(), schema::Workshop()})
           .ok());
+  ASSERT_TRUE(
+      postgres::GrantService(session.get(), "transparency_test_service").ok());
   TestReplica early(database_.conninfo());
   EXPECT_TRUE(absl::IsFailedPrecondition(early.Start()));
 

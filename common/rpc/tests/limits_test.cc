@@ -6,6 +6,7 @@
 
 #include "common/rpc/shared_place.h"
 #include "common/rpc/tests/trial_server.h"
+#include "common/rpc/turns.h"
 #include "gmock/gmock.h"
 
 namespace transparency::rpc {
@@ -48,6 +49,20 @@ TEST(Seats, AreReturnedOnceWhoeverHoldsThem) {
     first = Seats(&place, "a", 1);
   }
   EXPECT_EQ(place.Take("a"), Taken::kYes);
+}
+
+TEST(Turns, GoAroundTheCallersAndKeepTheOrderOfEach) {
+  Turns<int> turns;
+  for (const int item : {1, 2, 3}) turns.Push("greedy", item);
+  turns.Push("modest", 10);
+  EXPECT_EQ(turns.Of("greedy"), 3u);
+  EXPECT_EQ(turns.Of("nobody"), 0u);
+  EXPECT_EQ(turns.Pop(), 1);
+  turns.Push("late", 20);
+  std::vector<int> rest;
+  while (!turns.empty()) rest.push_back(turns.Pop());
+  EXPECT_EQ(rest, (std::vector<int>{10, 2, 20, 3}));
+  EXPECT_EQ(turns.size(), 0u);
 }
 
 // A unary call that waits for its handler, or a stream that says nothing.
