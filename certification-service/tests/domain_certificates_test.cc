@@ -352,7 +352,11 @@ TEST(TheClock, GivesTheSameInOneStrideAsInMany) {
   for (Registry* registry : {&one, &many}) {
     registry->MoveTo(At("2027-02-01T00:00:00"));
   }
-  EXPECT_EQ(one.Get(kC).SerializeAsString(), many.Get(kC).SerializeAsString());
+  // Each registry has a key of its own for etags.
+  v1::Certificate in_one = one.Get(kC), in_many = many.Get(kC);
+  in_one.clear_etag();
+  in_many.clear_etag();
+  EXPECT_EQ(in_one.SerializeAsString(), in_many.SerializeAsString());
   EXPECT_EQ(one.State(kC), "EXPIRED");
 }
 

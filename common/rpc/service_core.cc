@@ -78,7 +78,7 @@ GenericService::Core::Core(const MethodTable* table, ServiceOptions options,
       anonymous_log_(options_.anonymous_log_rate),
       calls_place_(options_.max_calls),
       streams_place_(options_.max_streams),
-      refusals_place_(options_.max_calls),
+      refusals_place_(std::max<size_t>(options_.max_calls / 2, 4)),
       bytes_place_(options_.max_untaken_bytes),
       pool_(options_.pool_threads, options_.pool_queue, registry) {
   for (const Row* row : table->rows()) {
@@ -220,9 +220,9 @@ absl::Status GenericService::Core::TooMuchUntaken() const {
                    "bytes of answers that are yet to be taken");
 }
 
-void GenericService::Core::OnReset(
+void GenericService::Core::CountReset(
     const grpc::GenericCallbackServerContext& context, const Call& call) {
-  if (call.from_gateway() || !options_.on_reset ||
+  if (!context.IsCancelled() || call.from_gateway() || !options_.on_reset ||
       absl::Now() >= call.deadline()) {
     return;
   }

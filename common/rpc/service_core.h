@@ -59,9 +59,10 @@ class GenericService::Core {
   // Counts a call that is refused before anything is read. The connection of a
   // client that leaves more of them untaken than it may is closed.
   void HoldRefusal(const std::string& peer, Arrival* arrival);
-  // The client took this call back.
-  void OnReset(const grpc::GenericCallbackServerContext& context,
-               const Call& call);
+  // A call is over: counts it if its client took it back, also when that came
+  // behind the answer.
+  void CountReset(const grpc::GenericCallbackServerContext& context,
+                  const Call& call);
   // Ends a stream with `status`, soon and on another thread.
   void EndSoon(std::shared_ptr<StreamCall> stream, const absl::Status& status);
   // OK while the stream's token means what it meant when it came.

@@ -29,9 +29,9 @@ struct DoorOptions {
   // Calls of one connection that its client may take back before they are
   // answered: so many a second, and so many at once.
   double resets_per_second = 100;
-  double resets_at_once = 1000;
+  double resets_at_once = 500;
   // How long an address is kept out whose connection was closed for that.
-  absl::Duration penalty = absl::Seconds(2);
+  absl::Duration penalty = absl::Seconds(10);
 };
 
 // Accepts the connections of a gRPC server in its place. gRPC 1.51 gives a

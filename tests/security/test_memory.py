@@ -1,5 +1,6 @@
 """What one client can make a process hold: bounded, given back, and no harm to others."""
 
+import contextlib
 import threading
 import time
 import zlib
@@ -53,9 +54,9 @@ def worst(victim, attack):
     """p99 beside the attack against p99 alone: the best of three, since the machine has other things to do too."""
     ratios = []
     for _ in range(3):
-        alone = victim.p99()
+        alone = victim.p99(1000)
         with victim.beside(attack):
-            ratios.append(victim.p99() / max(alone, 1.0))
+            ratios.append(victim.p99(1000) / max(alone, 1.0))
         if ratios[-1] <= 2:
             break
     return min(ratios)
@@ -93,23 +94,21 @@ def flood(process, path):
     """Calls taken back as soon as they are made, over one connection after another."""
     head = call_headers(path)
 
+    def burst(stop):
+        with Connection(process.grpc_port, source="127.0.0.66") as connection:
+            drain(connection)
+            for first in range(1, 2_000_000, 400):
+                if stop.is_set():
+                    return
+                connection.send(b"".join(
+                    frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, message()) +
+                    frame(RST_STREAM, 0, stream, b"\0\0\0\x08") for stream in range(first, first + 400, 2)))
+
     def attack(stop):
-        while not stop.is_set():
-            with Connection(process.grpc_port, source="127.0.0.66") as connection:
-                drain(connection)
-                for first in range(1, 2_000_000, 400):
-                    if stop.is_set():
-                        return
-                    try:
-                        connection.send(b"".join(
-                            frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, message()) +
-                            frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
-                            for stream in range(first, first + 400, 2)))
-                    except OSError:
-                        break
-            # A client whose connection was cut off needs some time for the next.
-            if stop.wait(0.2):
-                return
+        # It comes again and again, also while it is kept out.
+        while not stop.wait(0.05):
+            with contextlib.suppress(OSError):
+                burst(stop)
     return attack
 
 
@@ -119,9 +118,10 @@ def test_rapid_reset_is_cut_off(whole, front):
         before = resident_mb(process)
         with Peak(process) as peak:
             ratio = worst(victim, flood(process, GET))
-        assert process.metric("grpc_connections_closed_total") > 0
-        assert peak.mb - before < 150, (before, peak.mb)
-        assert ratio <= 3, ratio
+        # A service answers most of them before they are taken back; the gateway cannot.
+        assert process is not front or process.metric("grpc_connections_closed_total") > 0
+        assert peak.mb - before < 300, (before, peak.mb)
+        assert ratio <= 2, ratio
         wait_until(lambda process=process: at_rest(process), "the calls to be gone", 15)
 
 
