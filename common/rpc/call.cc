@@ -47,7 +47,7 @@ void AddField(absl::string_view key, absl::string_view value,
               Metadata* fields) {
   if (!IsHeaderKey(key)) return;
   std::string text(value);
-  if (!absl::EndsWith(key, "-bin")) {
+  if (!IsBinaryHeader(key)) {
     std::replace_if(
         text.begin(), text.end(),
         [](char c) {

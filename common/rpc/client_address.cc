@@ -12,8 +12,14 @@
 namespace transparency::rpc {
 namespace {
 
+// inet_pton, which takes a text to end at its first NUL.
+bool Read(int family, absl::string_view text, void* address) {
+  return text.find('\0') == absl::string_view::npos &&
+         inet_pton(family, std::string(text).c_str(), address) == 1;
+}
+
 bool ReadIpv6(absl::string_view text, in6_addr* address) {
-  return inet_pton(AF_INET6, std::string(text).c_str(), address) == 1;
+  return Read(AF_INET6, text, address);
 }
 
 std::string WriteIpv6(const in6_addr& address) {
@@ -36,8 +42,12 @@ std::string Plain(absl::string_view host) {
 }  // namespace
 
 std::string HostOfPeer(absl::string_view peer) {
-  const absl::string_view transport = peer.substr(0, peer.find(':'));
-  if (transport != "ipv4" && transport != "ipv6") return std::string(transport);
+  const size_t colon = peer.find(':');
+  const absl::string_view transport = peer.substr(0, colon);
+  if (colon == absl::string_view::npos ||
+      (transport != "ipv4" && transport != "ipv6")) {
+    return std::string(transport);
+  }
   peer.remove_prefix(transport.size() + 1);
   peer = peer.substr(0, peer.rfind(':'));
   // gRPC percent-encodes the brackets, and the sign before a zone.
@@ -49,8 +59,7 @@ std::string HostOfPeer(absl::string_view peer) {
 bool IsIpAddress(absl::string_view text) {
   in_addr four{};
   in6_addr six{};
-  return inet_pton(AF_INET, std::string(text).c_str(), &four) == 1 ||
-         ReadIpv6(text, &six);
+  return Read(AF_INET, text, &four) || ReadIpv6(text, &six);
 }
 
 std::string ShareOfAddress(absl::string_view address) {

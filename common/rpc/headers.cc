@@ -37,6 +37,10 @@ HeaderUse UseOfHeader(absl::string_view key) {
   return found == kUses->end() ? HeaderUse::kNone : found->second;
 }
 
+bool IsBinaryHeader(absl::string_view key) {
+  return key.size() > 4 && absl::EndsWith(key, "-bin");
+}
+
 bool IsHeaderKey(absl::string_view key) {
   return !key.empty() && key[0] != ':' && !absl::StartsWith(key, "grpc-") &&
          std::all_of(key.begin(), key.end(), [](char c) {

@@ -23,8 +23,12 @@ inline constexpr char kSeenRevisionHeader[] = "x-seen-revision";
 // `key` in lower case, as HTTP/2 has it.
 HeaderUse UseOfHeader(absl::string_view key);
 
-// Whether a key, or a value of a key without "-bin" at its end, may stand in a
-// gRPC call. gRPC's client API aborts the process over one that may not, while
+// Whether values of this key may be any bytes: it has "-bin" at its end, and
+// something before that.
+bool IsBinaryHeader(absl::string_view key);
+
+// Whether a key, or a value of a key that is not binary, may stand in a gRPC
+// call. gRPC's client API aborts the process over one that may not, while
 // its server hands it to the handler.
 bool IsHeaderKey(absl::string_view key);
 bool IsHeaderValue(absl::string_view value);

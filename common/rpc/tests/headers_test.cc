@@ -28,6 +28,9 @@ TEST(Headers, TellWhatGrpcTakes) {
        {"", ":path", "grpc-status", "Abc", "a b", "a\tb", "\xc3\xa9"}) {
     EXPECT_FALSE(IsHeaderKey(key)) << key;
   }
+  EXPECT_TRUE(IsBinaryHeader("blob-bin"));
+  EXPECT_FALSE(IsBinaryHeader("-bin"));
+  EXPECT_FALSE(IsBinaryHeader("bin"));
   EXPECT_TRUE(IsHeaderValue(""));
   EXPECT_TRUE(IsHeaderValue(" ~aZ9"));
   for (const char* value : {"a\tb", "\x01", "\x7f", "\xc3\xa9", "a\nb"}) {
@@ -58,6 +61,8 @@ TEST(ClientAddress, IsReadFromAPeer) {
       {"ipv6:%5B::ffff:192.0.2.7%5D:1", "192.0.2.7"},
       {"ipv6:%5Bfe80::1%25eth0%5D:1", "fe80::1"},
       {"unix:/run/x", "unix"},
+      {"ipv6", "ipv6"},
+      {"ipv4:", ""},
       {"", ""},
   };
   for (const auto& row : kRows) {
@@ -76,6 +81,7 @@ TEST(ClientAddress, SharesIpv6ByItsNetwork) {
   for (const char* text : {"", "192.0.2", "[::1]", "host", "192.0.2.7:1"}) {
     EXPECT_FALSE(IsIpAddress(text)) << text;
   }
+  EXPECT_FALSE(IsIpAddress(absl::string_view("192.0.2.7\0x", 11)));
 }
 
 TEST(LogSampler, LetsSoManyInAndCountsTheOthers) {
