@@ -10,7 +10,6 @@
 namespace transparency::resource::filter_tree {
 namespace {
 
-using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 

@@ -143,7 +143,7 @@ absl::Status GenericService::Core::Admit(
   arrival->method = context.method();
   arrival->descriptor = served.descriptor;
   arrival->address = HostOfPeer(context.peer());
-  const absl::Status headers = TakeHeaders(context, arrival);
+  absl::Status headers = TakeHeaders(context, arrival);
   const bool unary = served.row == nullptr
                          ? served.descriptor != nullptr && !served.streaming()
                          : !served.row->stream && !served.row->server_stream;
@@ -172,7 +172,7 @@ absl::Status GenericService::Core::Admit(
   if (row != nullptr && row->built_in && unary) return absl::OkStatus();
   // Who passes a call through leaves it to the owner to refuse its caller.
   if (row != nullptr && !row->built_in) {
-    const absl::Status access =
+    absl::Status access =
         caller.ok() ? CheckAccess(row->access, arrival->caller == nullptr
                                                    ? resource::Caller()
                                                    : *arrival->caller)

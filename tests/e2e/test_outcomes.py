@@ -36,7 +36,7 @@ class Held:
         self.owner = FakeOwner(**dict.fromkeys(("GetScheme", "CreateScheme", "NewMethod"), self.take))
         self.gate = Gate(free_port(), self.owner.address)
         self.front, self.client = front_of(suite, certification=self.gate.address)
-        self.web = Http(self.front.http_port)
+        self.web = Http(self.front.http_port, suite.staff)
 
     def take(self, messages, context, seen):
         next(iter(messages), None)
@@ -138,7 +138,7 @@ def test_nobody_at_the_address(suite, method, fields, verb, target, body):
     refusal = client.refusal(*encoded(method, fields))
     assert said(refusal) == UNREACHABLE
     assert "RetryInfo" in refusal.details
-    assert_json_says(Http(front.http_port).call(verb, target, body), 503, UNREACHABLE)
+    assert_json_says(Http(front.http_port, suite.staff).call(verb, target, body), 503, UNREACHABLE)
 
 
 def test_an_unknown_outcome_is_settled_by_the_request_id(suite):

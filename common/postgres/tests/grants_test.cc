@@ -80,8 +80,8 @@ TEST_F(Grants, RefuseAServiceWhatChangesHistoryOrSchema) {
         "ALTER TABLE history DISABLE TRIGGER history_append_only",
         "ALTER TABLE history DISABLE TRIGGER ALL",
         "DROP TRIGGER history_append_only ON history",
-        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
-        "AS $$ BEGIN RETURN NULL; END $$",
+        R"(CREATE OR REPLACE FUNCTION refuse() RETURNS trigger
+               LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$)",
         "ALTER TABLE history ADD COLUMN m int",
         "DROP TABLE history CASCADE",
         "DROP TABLE things",
