@@ -150,8 +150,9 @@ TEST_F(CheckTest, FindsABodyThatIsNotAsTheJournal) {
 }
 
 TEST_F(CheckTest, FindsARowTooManyAndARowTooFew) {
-  EXPECT_THAT(After("UPDATE widgets SET revision = 0 WHERE number = '2'"),
-              testing::ElementsAre(HasSubstr("widgets/b: its row is not what")));
+  EXPECT_THAT(
+      After("UPDATE widgets SET revision = 0 WHERE number = '2'"),
+      testing::ElementsAre(HasSubstr("widgets/b: its row is not what")));
   EXPECT_THAT(After("DELETE FROM widgets WHERE number = '2'"),
               testing::UnorderedElementsAre(
                   HasSubstr("widgets/b: it has journal entries and no row"),
