@@ -20,9 +20,11 @@ namespace {
 constexpr size_t kRemembered = 250;
 
 constexpr int32_t kNiceness = 5;
-// Whoever has a shorter slice, as by default (3 ms), need not wait for the end
-// of this one. Since Linux 6.12; older ones take no notice of it.
-constexpr uint64_t kSliceNanos = 50'000'000;
+// The system's slices of a thread, in nanoseconds. Whoever has a shorter one,
+// as by default (3 ms), need not wait for the end of a long one. Since
+// Linux 6.12; older ones take no notice of it.
+constexpr uint64_t kUsualSlice = 0;
+constexpr uint64_t kLongSlice = 50'000'000;
 
 // As in linux/sched/types.h, which cannot be included beside sched.h (glibc
 // 2.36).
@@ -37,12 +39,13 @@ struct SchedulingAttributes {
   uint64_t period = 0;
 };
 
-// Makes scans, which are this thread's, give way to point reads, which run on
-// gRPC's threads. Where it is refused they share alike.
-void GiveWayToPointReads() {
+// Makes reads, which are this thread's, give way to point reads, which run on
+// gRPC's threads; and with the long slice, to reads that have just begun. Where
+// it is refused they share alike.
+void TakeSlice(uint64_t nanos) {
   SchedulingAttributes attributes;
   attributes.nice = kNiceness;
-  attributes.runtime = kSliceNanos;
+  attributes.runtime = nanos;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
@@ -60,6 +63,7 @@ struct ReadPool::Reading {
   Share* share;
   Job job;
   absl::Duration slice_began;
+  bool is_long = false;  // it has had a whole slice
   bool granted = false;
   absl::CondVar go_on;
 };
@@ -210,7 +214,7 @@ void ReadPool::Dispatch() {
 }
 
 void ReadPool::Work() {
-  GiveWayToPointReads();
+  TakeSlice(kUsualSlice);
   while (true) {
     std::unique_ptr<Reading> reading;
     {
@@ -233,6 +237,7 @@ void ReadPool::Run(Reading* reading) {
   this_reading = nullptr;
   // What the read holds is let go of on this thread, without the lock.
   reading->job = Job();
+  if (reading->is_long) TakeSlice(kUsualSlice);
   absl::MutexLock lock(&mutex_);
   Charge(reading);
   --running_;
@@ -245,6 +250,7 @@ void ReadPool::Run(Reading* reading) {
 void ReadPool::GiveWay() {
   Reading* reading = this_reading;
   if (reading == nullptr || Clock() - reading->slice_began < kSlice) return;
+  if (!std::exchange(reading->is_long, true)) TakeSlice(kLongSlice);
   reading->pool->Pause(reading);
 }
 

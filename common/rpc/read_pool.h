@@ -26,7 +26,7 @@ namespace transparency::rpc {
 class ReadPool {
  public:
   // How long a read goes on while others wait.
-  static constexpr absl::Duration kSlice = absl::Milliseconds(2);
+  static constexpr absl::Duration kSlice = absl::Microseconds(500);
   // A read that gives way keeps its thread. So many threads there are at most
   // for each read that may run at a time; when they are all taken by reads
   // under way, others wait for the end of one. One caller has at most as many
