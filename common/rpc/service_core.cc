@@ -222,7 +222,7 @@ absl::Status GenericService::Core::TooMuchUntaken() const {
 
 void GenericService::Core::CountReset(
     const grpc::GenericCallbackServerContext& context, const Call& call) {
-  if (!context.IsCancelled() || call.from_gateway() || !options_.on_reset ||
+  if (call.from_gateway() || !options_.on_reset ||
       absl::Now() >= call.deadline()) {
     return;
   }

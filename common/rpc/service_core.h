@@ -59,8 +59,9 @@ class GenericService::Core {
   // Counts a call that is refused before anything is read. The connection of a
   // client that leaves more of them untaken than it may is closed.
   void HoldRefusal(const std::string& peer, Arrival* arrival);
-  // A call is over: counts it if its client took it back, also when that came
-  // behind the answer.
+  // Counts a call that its client has taken back before it was answered. One
+  // that ends so behind its answer is ordinary: a proxy that had not closed its
+  // side yet.
   void CountReset(const grpc::GenericCallbackServerContext& context,
                   const Call& call);
   // Ends a stream with `status`, soon and on another thread.

@@ -150,6 +150,7 @@ void StreamCall::OnWriteDone(bool ok) {
 }
 
 void StreamCall::OnCancel() {
+  if (!finished()) core_->CountReset(*context_, *this);
   Abandon();
   React([](StreamHandler* handler) { handler->OnAbandoned(); });
   Finish(AbandonedStatus(*this));
@@ -181,7 +182,6 @@ void StreamCall::WatchDeadline() {
 void StreamCall::OnDone() {
   if (registered_) core_->Unregister(this);
   core_->untaken().Remove(this);
-  core_->CountReset(*context_, *this);
   GiveBack();
   alarm_.reset();
   {

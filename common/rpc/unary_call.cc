@@ -46,13 +46,15 @@ class UnaryCall final : public Call,
 
   void OnReadDone(bool ok) override;
   void OnCancel() override {
+    if (!answered_.load(std::memory_order_acquire)) {
+      core_->CountReset(*context_, *this);
+    }
     Abandon();
     Answer(AbandonedStatus(*this));
   }
   void GiveUp() override { context_->TryCancel(); }
   void OnDone() override {
     core_->untaken().Remove(this);
-    core_->CountReset(*context_, *this);
     held_.Release();
     GiveBack();
     alarm_.reset();

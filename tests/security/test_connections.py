@@ -7,7 +7,7 @@ import time
 
 import clients
 import contract
-from http2 import GOAWAY, Connection
+from http2 import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, Connection, call_headers, frame, message
 from suite import Http, wait_until
 
 GET = "/transparency.standards.v1.StandardsService/GetOrganization"
@@ -99,6 +99,26 @@ def test_readiness_knows_a_port_that_does_not_answer(suite):
         assert "the port of gRPC" in said, said
         subprocess.run(["prlimit", f"--pid={standards.popen.pid}", "--nofile=20000:20000"], check=True)
         wait_until(lambda: readyz()[0] == 200, "to be ready again")
+
+
+def test_whoever_resets_calls_behind_their_answer_is_no_attacker(suite):
+    """A proxy that has the answer before it has closed its own side ends the stream so."""
+    standards = suite.service("standards")
+    suite.seed("standards", standards)
+    request = contract.request("standards", "GetOrganization", name="organizations/ietf").SerializeToString()
+    with Connection(standards.grpc_port, source="127.0.0.21") as connection:
+        frames = connection.frames()
+        head = call_headers(GET)
+        for stream in range(1, 3001, 2):
+            connection.send(frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, 0, stream, message(request)))
+            for kind, flags, number, payload in frames:
+                assert kind != GOAWAY, payload
+                if number == stream and kind == HEADERS and flags & END_STREAM:
+                    break
+            else:
+                raise AssertionError(f"cut off at stream {stream}")
+            connection.send(frame(RST_STREAM, 0, stream, bytes(4)))
+    assert standards.metric("grpc_connections_closed_total") == 0
 
 
 def test_silent_connections_end(suite):
