@@ -58,6 +58,7 @@ class Connection:
     def __init__(self, port, host="127.0.0.1", greet=True, source=None, **values):
         self.socket = socket.create_connection(
             (host, port), timeout=10, source_address=(source, 0) if source else None)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if greet:
             self.send(PREFACE + settings(**values))
 

@@ -7,7 +7,8 @@ import time
 
 import clients
 import contract
-from http2 import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, Connection, call_headers, frame, message
+from http2 import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, Connection, call_headers,
+                   frame, message)
 from suite import Http, wait_until
 
 GET = "/transparency.standards.v1.StandardsService/GetOrganization"
@@ -107,6 +108,8 @@ def test_whoever_resets_calls_behind_their_answer_is_no_attacker(suite):
     suite.seed("standards", standards)
     request = contract.request("standards", "GetOrganization", name="organizations/ietf").SerializeToString()
     with Connection(standards.grpc_port, source="127.0.0.21") as connection:
+        connection.send(frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
+        connection.socket.settimeout(20)
         frames = connection.frames()
         head = call_headers(GET)
         for stream in range(1, 3001, 2):
