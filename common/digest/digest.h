@@ -8,11 +8,11 @@
 // Digests, keyed ones and random bytes, all of OpenSSL. Thread-safe.
 namespace transparency::digest {
 
-// Of each of them, in bytes.
+// A digest has so many bytes.
 inline constexpr size_t kBytes = 32;
 
 std::string Sha256(absl::string_view bytes);
-// Of one behind the other.
+// Digests one text followed by the other.
 std::string Sha256(absl::string_view first, absl::string_view second);
 
 // HMAC-SHA-256 (RFC 2104): tells nothing of `bytes` to whoever lacks the key.
