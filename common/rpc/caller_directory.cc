@@ -8,9 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/status/status.h"
 #include "openssl/sha.h"
 #include "spdlog/spdlog.h"
 
@@ -45,6 +48,16 @@ absl::StatusOr<std::pair<std::string, resource::Caller>> ReadLine(
 }
 
 }  // namespace
+
+absl::StatusOr<absl::string_view> BearerToken(absl::string_view header) {
+  constexpr absl::string_view kScheme = "bearer ";
+  if (!absl::StartsWithIgnoreCase(header, kScheme)) {
+    return status::Refuse(
+        absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+        "The authorization header is not of the form \"Bearer <token>\".");
+  }
+  return absl::StripAsciiWhitespace(header.substr(kScheme.size()));
+}
 
 absl::StatusOr<CallerDirectory::Version> CallerDirectory::Look(
     const std::string& path) {

@@ -16,6 +16,10 @@
 
 namespace transparency::rpc {
 
+// The token of "Bearer <token>" (RFC 6750; the scheme in any case), within
+// `header`; UNAUTHENTICATED, TOKEN_UNKNOWN, when that is not its form.
+absl::StatusOr<absl::string_view> BearerToken(absl::string_view header);
+
 // Who a bearer token belongs to, from a text file with one token per line:
 // `<SHA-256 of the token, hex> <subject> <role,role or ->`; `#` begins a
 // comment. The file holds no token in clear, nor does this. Thread-safe.

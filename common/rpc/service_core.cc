@@ -4,8 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/rpc/client_address.h"
@@ -40,17 +38,6 @@ spdlog::level::level_enum LevelOf(int code) {
     default:
       return spdlog::level::info;
   }
-}
-
-// The token of "Bearer <token>" (RFC 6750; the scheme in any case).
-absl::StatusOr<absl::string_view> BearerToken(absl::string_view header) {
-  constexpr absl::string_view kScheme = "bearer ";
-  if (!absl::StartsWithIgnoreCase(header, kScheme)) {
-    return status::Refuse(
-        absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-        "the authorization header is not of the form \"Bearer <token>\"");
-  }
-  return absl::StripAsciiWhitespace(header.substr(kScheme.size()));
 }
 
 absl::Status CheckAccess(type::v1::Access access,

@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "absl/random/random.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -198,14 +196,10 @@ absl::Status Front::CheckCaller(const Request& request,
   };
   const auto header = request.Header("authorization");
   if (!header) return unknown("This method needs a bearer token.");
-  constexpr absl::string_view kScheme = "bearer ";
-  if (!absl::StartsWithIgnoreCase(*header, kScheme)) {
-    return unknown(
-        "The authorization header is not of the form \"Bearer <token>\".");
-  }
-  const absl::string_view token =
-      absl::StripAsciiWhitespace(header->substr(kScheme.size()));
-  if (options_.callers != nullptr && options_.callers->Find(token) == nullptr) {
+  const auto token = rpc::BearerToken(*header);
+  if (!token.ok()) return token.status();
+  if (options_.callers != nullptr &&
+      options_.callers->Find(*token) == nullptr) {
     return unknown("The bearer token is not known here.");
   }
   return absl::OkStatus();
