@@ -70,6 +70,11 @@ class RecentChanges {
   const std::string& head_token() const { return head_token_; }
   int64_t first() const { return first_; }
   size_t size() const { return entries_.size(); }
+  // Whether the last entry of this name deleted its resource.
+  bool IsDeleted(absl::string_view name) const {
+    const resource::ItemPtr* item = present_.Find(name);
+    return item != nullptr && (*item)->deleted();
+  }
   // As of head(). Costs a pointer per some 500 resources.
   Present CopyPresent() {
     owner_ = resource::NextOwner();

@@ -78,13 +78,25 @@ struct Watch {
     return known;
   }
 
-  // Whether it is told an entry. To be asked of each that does something in the
-  // caller's eyes, in order, before it is sent.
-  bool Tells(absl::string_view name, Effect effect, bool withheld) {
+  // What is to be done with the entry `revision`. To be asked of each that does
+  // something in the caller's eyes, in order, before it is sent.
+  Telling TellingOf(absl::string_view name, Effect effect, bool withheld) {
     if (withheld && !call->caller().HasRole(resource::kStaffRole)) {
-      return untold.Tells(name, effect);
+      return untold.Of(name, effect, revision <= begun);
     }
     untold.Told(name);
+    return Telling::kTell;
+  }
+
+  // Whether a resource of the present state is passed over, because it has been
+  // deleted since the watch began.
+  bool KeepsFromPresent(const resource::Item& item,
+                        const RecentChanges& recent) {
+    if (item.deleted() || call->caller().HasRole(resource::kStaffRole) ||
+        !recent.IsDeleted(item.name())) {
+      return false;
+    }
+    untold.Of(item.name(), Effect::kAdded, false);
     return true;
   }
 
@@ -100,6 +112,8 @@ struct Watch {
   bool bookmark_due = true;
   absl::Time last_sent;   // SteadyNow
   int64_t revision = -1;  // everything up to here is in the outbox or sent
+
+  int64_t begun = -1;  // the head when it began
 
   Untold untold;
 

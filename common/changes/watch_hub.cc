@@ -41,6 +41,13 @@ absl::Status TooSlow() {
       absl::Milliseconds(100));
 }
 
+absl::Status BeginAnew() {
+  return status::Precondition(
+      "HISTORY_CHANGED", "resume_token",
+      "A record that had been made by mistake was deleted since. Read "
+      "everything anew.");
+}
+
 absl::StatusOr<WatchPlan> PlanOf(const WatchChangesRequest& request,
                                  const resource::Catalogue& catalogue) {
   auto selection = Selection::Make(catalogue, request.types(), request.name());
@@ -288,7 +295,8 @@ void WatchHub::Begin(const WatchPtr& watch) {
   if (watch->over) return;
   const absl::optional<Place>& place = watch->plan.resume;
   watch->revision = place.has_value() ? place->revision : recent_.head();
-  if (watch->revision > recent_.head()) return End(watch, HistoryChanged());
+  watch->begun = recent_.head();
+  if (watch->revision > watch->begun) return End(watch, HistoryChanged());
   watch->last_sent = SteadyNow();
   beats_.push({watch->last_sent + watch->plan.heartbeat, watch});
   if (watch->revision < recent_.first()) {
@@ -336,7 +344,8 @@ void WatchHub::SendPresent(const WatchPtr& watch) {
           watch->present_from = item->name();
           return false;
         }
-        if (watch->plan.selection.Takes(item->kind(), item->name())) {
+        if (watch->plan.selection.Takes(item->kind(), item->name()) &&
+            !watch->KeepsFromPresent(*item, recent_)) {
           event = PresentOf(*item, watch->call->caller());
         }
         return true;
@@ -358,7 +367,10 @@ void WatchHub::SendOld(const WatchPtr& watch) {
     const Watch::Old old = std::move(watch->old.front());
     watch->old.pop_front();
     watch->revision = old.revision;
-    if (!watch->Tells(old.name, old.effect, old.withheld)) continue;
+    const Telling telling =
+        watch->TellingOf(old.name, old.effect, old.withheld);
+    if (telling == Telling::kPassOver) continue;
+    if (telling == Telling::kBeginAnew) return End(watch, BeginAnew());
     metrics_.events.Increment();
     return Send(watch, old.event);
   }
@@ -383,11 +395,12 @@ void WatchHub::SendLive(const WatchPtr& watch) {
     if (change.after == nullptr) continue;
     const resource::Item& item = *change.after;
     if (!watch->plan.selection.Takes(item.kind(), item.name())) continue;
-    if (change.withheld && !watch->Tells(item.name(),
-                                         EffectOf({change.before.get(), &item},
-                                                  watch->call->caller()),
-                                         true)) {
-      continue;
+    if (change.withheld) {
+      const Effect effect =
+          EffectOf({change.before.get(), &item}, watch->call->caller());
+      const Telling telling = watch->TellingOf(item.name(), effect, true);
+      if (telling == Telling::kPassOver) continue;
+      if (telling == Telling::kBeginAnew) return End(watch, BeginAnew());
     }
     const auto event =
         recent_.EventAt(watch->revision, watch->Fingerprint(item.kind()),

@@ -11,9 +11,12 @@ bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
   return item != nullptr && item->deleted();
 }
 
-bool Untold::Tells(absl::string_view name, Effect effect) {
+Telling Untold::Of(absl::string_view name, Effect effect, bool before) {
   if (effect == Effect::kAdded) names_.insert(absl::HashOf(name));
-  return effect == Effect::kRemoved && names_.erase(absl::HashOf(name)) == 0;
+  if (effect != Effect::kRemoved || names_.erase(absl::HashOf(name)) > 0) {
+    return Telling::kPassOver;
+  }
+  return before ? Telling::kBeginAnew : Telling::kTell;
 }
 
 void Untold::Told(absl::string_view name) {

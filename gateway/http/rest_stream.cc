@@ -28,6 +28,12 @@ std::string ErrorEvent(absl::string_view json) {
   return absl::StrCat("event: error\ndata: ", json, "\n\n");
 }
 
+// Whether a stream that ends so can be resumed nowhere: a browser that is told
+// an empty id reconnects without one, and so begins anew.
+bool IsToBeginAnew(const absl::Status& status) {
+  return absl::IsFailedPrecondition(status) || absl::IsOutOfRange(status);
+}
+
 // The messages of one stream as JSON.
 class JsonStream : public StreamEncoder {
  public:
@@ -119,8 +125,9 @@ class ServerSentEvents : public JsonStream {
 
   std::string Opening() const override { return kRetry; }
   std::string End(const absl::Status& status) const override {
-    return status.ok() ? "event: end\ndata: {}\n\n"
-                       : ErrorEvent(ErrorJson(status));
+    if (status.ok()) return "event: end\ndata: {}\n\n";
+    return absl::StrCat(IsToBeginAnew(status) ? "id\n" : "",
+                        ErrorEvent(ErrorJson(status)));
   }
   absl::string_view Heartbeat() const override { return kComment; }
 

@@ -89,6 +89,7 @@ class FakeJournal(FakeOwner):
     def __init__(self, service):
         self.service_name, self.entries, self.changed = service, [], threading.Condition()
         self.history = "0a"
+        self.deletion = 0  # whoever resumes from before this entry is to begin anew when he comes to it
         super().__init__(WatchChanges=self.watch)
 
     def token(self, revision):
@@ -122,6 +123,8 @@ class FakeJournal(FakeOwner):
                 fresh = self.entries[sent:]
             for name in fresh:
                 sent += 1
+                if request.resume_token and sent == self.deletion:
+                    context.abort(grpc.StatusCode.FAILED_PRECONDITION, "something was deleted")
                 yield event(type="CHANGED", name=name, resume_token=self.token(sent)).SerializeToString()
 
     def kill(self):

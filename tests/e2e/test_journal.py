@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import centre_town
-from clients import Refused, bearer, channel
+from clients import Refused, bearer, channel, reason
 from suite import Http, psql, server_conninfo, wait_until
 from test_streams import Events, curl
 from watch import PATIENCE, Event, Watch
@@ -140,12 +140,19 @@ def test_a_watch_resumes_on_another_replica_after_a_kill(pair):
         error = watch.end()
         assert error.code() == grpc.StatusCode.UNAVAILABLE
         seen = watch.last
-    two.delete("a")
+    two.rename("a", "AA")
     with two.watch(resume_token=seen) as watch:
         told = watch.until_bookmark()
-    # The kill may have come before or after it was told of b.
-    assert told[-1] == ("REMOVED", "organizations/a")
-    assert told[:-1] in ([], [("ADDED", "organizations/b")])
+        # The kill may have come before or after it was told of b.
+        assert told[-1] == ("CHANGED", "organizations/a")
+        assert told[:-1] in ([], [("ADDED", "organizations/b")])
+        two.delete("a")
+        assert watch.change() == ("REMOVED", "organizations/a")
+    # Whoever was not there is told that he missed a deletion, not which.
+    with two.watch(resume_token=seen) as watch:
+        error = watch.end()
+        assert (error.code(), reason(error)) == (grpc.StatusCode.FAILED_PRECONDITION, "HISTORY_CHANGED")
+        assert "organizations/a" not in error.details()
 
 
 def test_many_watches_of_a_killed_replica_lose_nothing(pair):

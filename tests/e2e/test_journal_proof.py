@@ -10,7 +10,7 @@ import pytest
 import journal_proof
 from clients import Refused, bearer, channel
 from suite import Http, psql, wait_until
-from watch import Watch
+from watch import Event, Watch
 
 from transparency.journal.v1 import journal_pb2  # pylint: disable=import-error
 from transparency.standards.v1 import journal_service_pb2_grpc as standards_journal  # pylint: disable=import-error
@@ -162,6 +162,7 @@ def test_what_was_published_and_deleted_is_told_to_nobody(registry, web):
     revision = int(listed(web, registry.suite.staff)[-1]["revision"]) + 1
     registry.publish("p")
     assert with_mistake.change() == ("ADDED", "publications/p")
+    between = with_mistake.last
     assert "a mistake" in json.dumps(web.call("GET", f"/standards/v1/publications/p:recorded?revision={revision}")[2])
     registry.delete("p", "entered by mistake")
     assert with_mistake.change() == ("REMOVED", "publications/p")
@@ -179,6 +180,10 @@ def test_what_was_published_and_deleted_is_told_to_nobody(registry, web):
         again = Watch(standards_journal.StandardsJournalServiceStub(channel(process)), resume_token=before)
         assert again.until_bookmark() == []
         again.close()
+        again = Watch(standards_journal.StandardsJournalServiceStub(channel(process)), resume_token=between)
+        while (event := again.next()) is not None:
+            assert event.type == Event.BOOKMARK, event
+        assert "publications" not in again.error.details()
     registry.undelete("p")
     assert with_mistake.change() == ("ADDED", "publications/p")
     assert len(listed(web)) == 4

@@ -173,6 +173,23 @@ def test_an_event_source_reconnects_and_loses_nothing(front, journals):
         assert events.names(3) == ["certificates/c", "certificates/d", "certificates/e"]
 
 
+def test_an_event_source_begins_anew_where_it_cannot_resume(front, journals):
+    journal = journals["certification"]
+    journal.write("certificates/a")
+    with contextlib.closing(Events(front, f"{CHANGES}?includePresentState=true")) as events:
+        assert events.names(1) == ["certificates/a"]
+        assert events.take()["id"] == "1.0a"
+        journal.kill()
+        journal.write("certificates/b", "certificates/c")
+        journal.deletion = 3
+        journal.start_again()
+        while (error := events.take("error"))["data"]["error"]["code"] != 400:
+            pass
+        assert error["id"] == ""
+        assert events.names(3) == ["certificates/a", "certificates/b", "certificates/c"]
+        assert not journal.calls[-1].request.resume_token and journal.calls[-1].request.include_present_state
+
+
 def test_an_event_source_gives_up_what_is_refused(front):
     with contextlib.closing(Events(front, f"{CHANGES}?resumeToken=0.ff")) as events:
         assert events.take("closed")["status"] == 400

@@ -194,6 +194,18 @@ TEST_F(StreamTest, AReconnectingBrowserIsToldInAStreamToComeAgain) {
   EXPECT_THAT(answer.body, StartsWith("retry: 5000\n\nevent: error\n"));
 }
 
+TEST_F(StreamTest, ABrowserForgetsTheIdOfWhatCannotBeResumed) {
+  StartServer();
+  RawClient events(server_->port());
+  Open(&events, kEvents);
+  ASSERT_TRUE(stream_->Send(Event("1.ab", "Faust")));
+  stream_->AwaitAsked();
+  stream_->End(
+      status::Precondition("HISTORY_CHANGED", "resume_token", "deleted"));
+  EXPECT_THAT(events.ReadUntil("0\r\n\r\n"),
+              HasSubstr("id\nevent: error\ndata: {\"error\":{\"code\":400,"));
+}
+
 TEST_F(StreamTest, AnErrorInMidStreamIsTheLastFrame) {
   StartServer();
   const absl::Status error = status::RetryLater(
@@ -206,6 +218,7 @@ TEST_F(StreamTest, AnErrorInMidStreamIsTheLastFrame) {
   const std::string body = events.ReadUntil("0\r\n\r\n");
   EXPECT_THAT(body, HasSubstr("event: error\ndata: {\"error\":{\"code\":503,"));
   EXPECT_THAT(body, HasSubstr("\"reason\":\"DRAINING\""));
+  EXPECT_THAT(body, Not(HasSubstr("id\n")));
 
   RawClient lines(server_->port());
   Open(&lines, "");
