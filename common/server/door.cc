@@ -1,8 +1,8 @@
 #include "common/server/door.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -28,6 +28,10 @@ constexpr uint64_t kWakeId = 1;
 constexpr int kEvents = 64;
 // How long to wait with accepting when the process has no descriptors left.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(50);
+// How often so many connections are looked at for what they send unanswered;
+// more of them less often, so that it costs a hundredth of a core at most.
+constexpr absl::Duration kLookInterval = absl::Milliseconds(25);
+constexpr int64_t kLookedAt = 256;
 // Connections accepted before ends of others are looked at again.
 constexpr int kAcceptedAtOnce = 64;
 
@@ -154,11 +158,15 @@ void Door::Wake() {
 void Door::Work() {
   while (true) {
     epoll_event events[kEvents];
-    const absl::Duration pause = accept_again_ - absl::Now();
-    const bool paused = pause > absl::ZeroDuration();
+    absl::Duration pause = accept_again_ - absl::Now();
+    if (pause <= absl::ZeroDuration()) pause = absl::InfiniteDuration();
+    pause = std::min(pause,
+                     std::max(look_again_ - absl::Now(), absl::ZeroDuration()));
     const int count = epoll_wait(
         epoll_, events, kEvents,
-        paused ? static_cast<int>(absl::ToInt64Milliseconds(pause)) + 1 : -1);
+        pause == absl::InfiniteDuration()
+            ? -1
+            : static_cast<int>(absl::ToInt64Milliseconds(pause)) + 1);
     bool may_accept =
         accept_again_ != absl::InfinitePast() && absl::Now() >= accept_again_;
     for (int i = 0; i < count; ++i) {
@@ -178,6 +186,7 @@ void Door::Work() {
       if (ending_) may_accept = false;
     }
     if (may_accept) Accept();
+    LookAround();
   }
 }
 
@@ -346,6 +355,49 @@ void Door::Close(absl::string_view peer) {
   absl::MutexLock lock(&mutex_);
   Guest* guest = Find(peer);
   if (guest != nullptr) Cut("untaken", guest);
+}
+
+int64_t Door::Guest::Unanswered() {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+    return 0;
+  }
+  const auto received = static_cast<int64_t>(info.tcpi_bytes_received);
+  const auto sent_now = static_cast<int64_t>(info.tcpi_bytes_sent);
+  if (std::exchange(sent, sent_now) != sent_now) heard = received;
+  return received - heard;
+}
+
+void Door::LookAround() {
+  const absl::Time now = absl::Now();
+  absl::MutexLock lock(&mutex_);
+  const auto guests = static_cast<int64_t>(guests_.size());
+  if (guests == 0) {
+    look_again_ = absl::InfiniteFuture();
+  } else if (look_again_ == absl::InfiniteFuture() || now >= look_again_) {
+    CutMonologues();
+    look_again_ = now + kLookInterval * (1 + guests / kLookedAt);
+  }
+}
+
+void Door::CutMonologues() {
+  absl::flat_hash_map<absl::string_view, int64_t> of_address;
+  std::vector<std::pair<int64_t, Guest*>> speaking;
+  for (auto& [id, guest] : guests_) {
+    const int64_t unanswered = guest.Unanswered();
+    if (unanswered > options_.unanswered_bytes) {
+      Cut("unanswered", &guest);
+    } else if (unanswered > options_.unanswered_bytes / 16) {
+      of_address[guest.share] += unanswered;
+      speaking.emplace_back(unanswered, &guest);
+    }
+  }
+  for (const auto& [unanswered, guest] : speaking) {
+    if (of_address[guest->share] > 4 * options_.unanswered_bytes) {
+      Cut("unanswered", guest);
+    }
+  }
 }
 
 void Door::Cut(const char* cause, Guest* guest) {

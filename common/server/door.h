@@ -30,15 +30,23 @@ struct DoorOptions {
   // answered: so many a second, and so many at once.
   double resets_per_second = 100;
   double resets_at_once = 500;
-  // How long an address is kept out whose connection was closed for that.
+  // Bytes that one connection may send while not a byte is sent to it; four
+  // times as many for all connections of one address. HTTP/2 has a server speak
+  // at least once a window (of messages, at most one of them and a bit), but a
+  // block of headers may go on for ever, and gRPC 1.51 keeps what comes of it
+  // though it has refused the call.
+  int64_t unanswered_bytes = int64_t{8} << 20;
+  // How long an address is kept out whose connection was closed for one of
+  // these.
   absl::Duration penalty = absl::Seconds(10);
 };
 
 // Accepts the connections of a gRPC server in its place. gRPC 1.51 gives a
 // listener up for good when a descriptor is missing once, knows no bound of
-// connections, and none of calls that are taken back as soon as they are made;
-// this keeps all three. Each connection takes two descriptors, one of them
-// here, by which its end is seen and can be brought about. Thread-safe.
+// connections, none of calls that are taken back as soon as they are made, and
+// none of a block of headers; this keeps all four. Each connection takes two
+// descriptors, one of them here, by which its end is seen and can be brought
+// about. Thread-safe.
 class Door {
  public:
   // Binds and listens; accepts nothing yet. UNAVAILABLE when the address cannot
@@ -80,7 +88,13 @@ class Door {
     rpc::Seats seat;
     double resets_left = 0;
     absl::Time refilled;
+    int64_t sent = 0;   // to it, at the last look
+    int64_t heard = 0;  // how much it had sent when that was less
     bool cut = false;
+
+    // Looks at how much has been sent either way; returns what it has sent
+    // since it was last seen to get an answer.
+    int64_t Unanswered();
   };
 
   Door(const DoorOptions& options, prometheus::Registry* registry);
@@ -96,6 +110,10 @@ class Door {
   void OutOfDescriptors();
   void Forget(uint64_t id);
   void Wake();
+  // Looks at the guests from time to time, as long as there are any.
+  void LookAround();
+  // Cuts off those who send without end and are told nothing.
+  void CutMonologues() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cut(const char* cause, Guest* guest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsKeptOut(const std::string& share)
@@ -112,6 +130,7 @@ class Door {
   int wake_ = -1;
   int spare_ = -1;  // a descriptor to give back when there are no others
   absl::Time accept_again_ = absl::InfinitePast();  // of the thread alone
+  absl::Time look_again_ = absl::InfiniteFuture();  // likewise
   rpc::SharedPlace seats_;
   rpc::LogSampler log_;
   prometheus::Gauge& open_;
