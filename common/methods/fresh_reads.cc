@@ -160,7 +160,7 @@ bool AwaitMinRevision(absl::string_view service, journal::Store* store,
     return AwaitSeen(call, store, waits, std::move(resume));
   Await(*wanted, kLongestWait, store, waits, call.get(),
         [resume = std::move(resume)](const absl::Status& status) {
-          // Given up: the reactor knows why the call is abandoned.
+          // Given up: the call knows why the call is abandoned.
           resume(absl::IsCancelled(status) ? absl::OkStatus() : status);
         });
   return false;

@@ -34,7 +34,7 @@ void TellRevision(absl::string_view service, absl::string_view token,
 // RESOURCE_EXHAUSTED. A call whose header does
 // not name `service` may carry what the gateway has seen (`x-seen-revision:
 // 1234.9f86d081`): a hint that holds the call back for 1 s at most and never
-// refuses it. One that is abandoned goes on at once, for the reactor to end it.
+// refuses it. One that is abandoned goes on at once, for the server to end it.
 // `store` and `waits` outlive the wait.
 bool AwaitMinRevision(absl::string_view service, journal::Store* store,
                       rpc::SharedPlace* waits,

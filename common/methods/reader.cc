@@ -10,7 +10,9 @@ namespace transparency::methods {
 using google::protobuf::Message;
 
 absl::Status StillWanted(const rpc::Call& call) {
-  rpc::ReadPool::GiveWay();
+  if (!rpc::ReadPool::GiveWay()) {
+    return absl::CancelledError("begins anew in the read pool");
+  }
   if (!call.abandoned()) return absl::OkStatus();
   if (absl::Now() >= call.deadline()) {
     return status::Refuse(absl::StatusCode::kDeadlineExceeded,

@@ -38,7 +38,7 @@ class ServiceMethods {
   absl::Status AddStandard();
 
   // A read on the snapshot. kInline for what looks at few resources (1,000 at
-  // most), kPool for what scans.
+  // most), kTried for what mostly does, kPool for what scans.
   template <class Request, class Response>
   void Read(
       absl::string_view method, rpc::Place place,

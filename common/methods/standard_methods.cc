@@ -140,7 +140,7 @@ absl::Status ServiceMethods::AddList(const MethodDescriptor& method,
   absl::StatusOr<ListShape> shape = ListShape::Of(method, kind);
   if (!shape.ok()) return shape.status();
   AddSnapshotRead(
-      method.name(), rpc::Place::kPool,
+      method.name(), rpc::Place::kTried,
       [&kind, shape = *shape](const resource::Snapshot& snapshot,
                               const rpc::Call& call, const Message& request) {
         return List(kind, shape, snapshot, call, request);

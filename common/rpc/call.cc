@@ -169,6 +169,16 @@ void Call::Answered() {
   reactions.swap(reactions_);
 }
 
+size_t Call::CountHeaders() const {
+  absl::MutexLock lock(&mutex_);
+  return answer_headers_.size();
+}
+
+void Call::DropHeaders(size_t keep) {
+  absl::MutexLock lock(&mutex_);
+  answer_headers_.resize(std::min(keep, answer_headers_.size()));
+}
+
 Metadata Call::TakeHeaders() {
   absl::MutexLock lock(&mutex_);
   return std::move(answer_headers_);

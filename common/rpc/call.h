@@ -46,11 +46,11 @@ struct Arrival {
 // address (ShareOfAddress).
 std::string ShareKeyOf(const Arrival& arrival);
 
-// One call from its first byte to its status, shared by the reactor and the
+// One call from its first byte to its status, shared by its server and the
 // handler; it outlives both. Thread-safe.
 class Call {
  public:
-  // The reactor makes calls; so may tests of handlers.
+  // The server makes calls; so may tests of handlers.
   explicit Call(Arrival arrival);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -95,13 +95,16 @@ class Call {
   // call is answered first. Must not block.
   void OnAbandoned(std::function<void()> reaction);
 
-  // For the reactor, and tests in its place.
+  // For the server, and tests in its place.
   void Abandon();
   void Answered();
   // Gives back what the call held of its server (Arrival::seat), which it may
   // outlive.
   void GiveBack() { seat_.Release(); }
   Metadata TakeHeaders();
+  // How many headers the answer has, and all but the first so many dropped.
+  size_t CountHeaders() const;
+  void DropHeaders(size_t keep);
   Metadata TakeTrailers();
 
  private:

@@ -1,15 +1,17 @@
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/rpc/call_queues.h"
 #include "common/rpc/caller_directory.h"
 #include "common/rpc/method_table.h"
-#include "grpcpp/generic/async_generic_service.h"
+#include "grpcpp/server_builder.h"
 #include "prometheus/registry.h"
 
 namespace transparency::rpc {
@@ -55,23 +57,31 @@ struct ServiceOptions {
   std::function<void(const std::string& peer)> on_untaken;
   // Lines a second in the log about failed calls of callers without a name.
   double anonymous_log_rate = 20;
+  // Completion queues, each with a thread that polls it.
+  int queues =
+      static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
   // The read pool, for rows with Place::kPool.
   int pool_threads = 2;
   size_t pool_queue = 512;
 };
 
 // Serves a method table: the one place where caller, access, deadline, limits,
-// the exception barrier, metrics and log happen. Registered with
-// ServerBuilder::RegisterCallbackGenericService; outlives the server.
-class GenericService : public grpc::CallbackGenericService {
+// the exception barrier, metrics and log happen.
+class GenericService {
  public:
   // `table` has passed its Check and, like `registry`, outlives the service.
   GenericService(const MethodTable* table, ServiceOptions options,
                  prometheus::Registry* registry);
-  ~GenericService() override;
+  // Shuts down at once.
+  ~GenericService();
+  GenericService(const GenericService&) = delete;
+  GenericService& operator=(const GenericService&) = delete;
 
-  grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext* context) override;
+  // Builds the server and begins to take calls. Once.
+  absl::Status Serve(grpc::ServerBuilder* builder);
+  // Takes no more calls, waits for those under way, and cancels what still runs
+  // at the deadline. Connections end.
+  void Shutdown(absl::Time deadline);
 
   // From now on new calls are refused with UNAVAILABLE, reason DRAINING, and
   // streams that only their client would end are ended so. Unary calls go on.
@@ -86,7 +96,11 @@ class GenericService : public grpc::CallbackGenericService {
   class Core;
 
  private:
-  std::unique_ptr<Core> core_;
+  void OnCall(std::unique_ptr<Wire> wire);
+
+  const std::unique_ptr<Core> core_;
+  CallQueues queues_;  // its threads use core_
+  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace transparency::rpc

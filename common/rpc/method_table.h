@@ -34,8 +34,9 @@ using ServerStreamHandler = std::function<absl::Status(
     std::shared_ptr<AnswerWriter> writer)>;
 
 // Where a direct handler runs: on the thread that received the call (it looks
-// at no more than some 1,000 resources), or on the read pool.
-enum class Place { kInline, kPool };
+// at no more than some 1,000 resources); there for ReadPool::kSlice and, when
+// that is not enough, anew on the read pool; or on the read pool at once.
+enum class Place { kInline, kTried, kPool };
 
 // One method as it is served.
 struct Row {

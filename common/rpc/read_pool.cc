@@ -69,6 +69,11 @@ struct ReadPool::Reading {
 };
 
 thread_local ReadPool::Reading* ReadPool::this_reading = nullptr;
+thread_local ReadPool::Trial* ReadPool::this_trial = nullptr;
+
+ReadPool::Trial::Trial() : began_(Clock()) { this_trial = this; }
+
+ReadPool::Trial::~Trial() { this_trial = nullptr; }
 
 ReadPool::ReadPool(int running, size_t capacity, prometheus::Registry* registry)
     : most_running_(running),
@@ -247,11 +252,24 @@ void ReadPool::Run(Reading* reading) {
   if (Done()) shares_.clear();  // Nobody has waited for anybody.
 }
 
-void ReadPool::GiveWay() {
+bool ReadPool::HasNoneOf(const Call& call) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = shares_.find(call.share_key());
+  return found == shares_.end() || found->second.idle();
+}
+
+bool ReadPool::GiveWay() {
+  if (Trial* trial = this_trial; trial != nullptr) {
+    trial->over_ = trial->over_ || Clock() - trial->began_ >= kSlice;
+    return !trial->over_;
+  }
   Reading* reading = this_reading;
-  if (reading == nullptr || Clock() - reading->slice_began < kSlice) return;
+  if (reading == nullptr || Clock() - reading->slice_began < kSlice) {
+    return true;
+  }
   if (!std::exchange(reading->is_long, true)) TakeSlice(kLongSlice);
   reading->pool->Pause(reading);
+  return true;
 }
 
 void ReadPool::Pause(Reading* reading) {

@@ -44,10 +44,33 @@ class ReadPool {
   // it may run on the thread that submits another call.
   bool Submit(std::shared_ptr<Call> call, std::function<void()> run);
 
+  // Whether the call's caller has no read in the pool.
+  bool HasNoneOf(const Call& call) const;
+
+  // While one of these is there, the read that runs on its thread, which is of
+  // no pool, is tried: whether it ends within a slice.
+  class Trial {
+   public:
+    Trial();
+    ~Trial();
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+
+    // The read was told to end, and is to begin anew in the pool.
+    bool over() const { return over_; }
+
+   private:
+    friend class ReadPool;
+
+    const absl::Duration began_;
+    bool over_ = false;
+  };
+
   // For the read that runs on this thread, every millisecond or so: waits while
-  // it is the turn of others. Returns at once on a thread of no pool. The
+  // it is the turn of others. False when the read is a trial that is over, and
+  // is to end with whatever status. Returns at once on a thread of no pool. The
   // caller must hold no lock.
-  static void GiveWay();
+  static bool GiveWay();
 
  private:
   struct Job {
@@ -89,6 +112,7 @@ class ReadPool {
 
   // What runs on this thread.
   static thread_local Reading* this_reading;
+  static thread_local Trial* this_trial;
 
   const int most_running_;
   const int most_threads_;
@@ -99,7 +123,7 @@ class ReadPool {
   prometheus::Counter& refused_;
   prometheus::Counter& dropped_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::map<std::string, Share> shares_ ABSL_GUARDED_BY(mutex_);
   // What the last one whose turn came had had: where newcomers begin.
   absl::Duration floor_ ABSL_GUARDED_BY(mutex_);

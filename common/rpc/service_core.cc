@@ -125,7 +125,7 @@ const Served* GenericService::Core::FindPassedThrough(const std::string& path) {
 }
 
 absl::Status GenericService::Core::Admit(
-    const Served& served, const grpc::GenericCallbackServerContext& context,
+    const Served& served, const grpc::GenericServerContext& context,
     Arrival* arrival) {
   arrival->method = context.method();
   arrival->descriptor = served.descriptor;
@@ -207,8 +207,18 @@ absl::Status GenericService::Core::TooMuchUntaken() const {
                    "bytes of answers that are yet to be taken");
 }
 
-void GenericService::Core::CountReset(
-    const grpc::GenericCallbackServerContext& context, const Call& call) {
+void GenericService::Core::WatchDeadline(const Wire& wire, const Call& call,
+                                         DueCall* due) {
+  if (absl::FromChrono(wire.context().deadline()) <= call.deadline()) return;
+  due_.Set(due, call.deadline());
+}
+
+void GenericService::Core::AwaitTaking(DueCall* due) {
+  due_.Set(due, absl::Now() + options_.max_taking_time);
+}
+
+void GenericService::Core::CountReset(const grpc::GenericServerContext& context,
+                                      const Call& call) {
   if (call.from_gateway() || !options_.on_reset ||
       absl::Now() >= call.deadline()) {
     return;
@@ -223,7 +233,7 @@ void GenericService::Core::EndSoon(std::shared_ptr<StreamCall> stream,
 }
 
 void GenericService::Core::KeepOrder() {
-  constexpr absl::Duration kLookEvery = absl::Milliseconds(500);
+  constexpr absl::Duration kLookEvery = absl::Milliseconds(200);
   while (true) {
     {
       absl::MutexLock lock(&order_mutex_);
@@ -232,7 +242,7 @@ void GenericService::Core::KeepOrder() {
         return;
       }
     }
-    untaken_.GiveUpBefore(absl::Now() - options_.max_taking_time);
+    due_.Run(absl::Now());
     EndMarked();
     RecheckStreams();
   }
@@ -278,7 +288,7 @@ absl::Status GenericService::Core::RecheckCaller(const Call& call) const {
 }
 
 absl::Status GenericService::Core::TakeHeaders(
-    const grpc::GenericCallbackServerContext& context, Arrival* arrival) const {
+    const grpc::GenericServerContext& context, Arrival* arrival) const {
   constexpr size_t kFieldOverhead = 32;
   const auto& fields = context.client_metadata();
   arrival->headers.reserve(fields.size());
@@ -497,7 +507,7 @@ absl::Status DrainingStatus() {
                             absl::Milliseconds(100));
 }
 
-void SendableHeaders(Call* call, grpc::GenericCallbackServerContext* context) {
+void SendableHeaders(Call* call, grpc::GenericServerContext* context) {
   bool has_request_id = false;
   for (auto& [key, value] : call->TakeHeaders()) {
     has_request_id = has_request_id || key == "x-request-id";
@@ -508,7 +518,7 @@ void SendableHeaders(Call* call, grpc::GenericCallbackServerContext* context) {
   }
 }
 
-void SendableTrailers(Call* call, grpc::GenericCallbackServerContext* context) {
+void SendableTrailers(Call* call, grpc::GenericServerContext* context) {
   for (auto& [key, value] : call->TakeTrailers()) {
     context->AddTrailingMetadata(key, value);
   }

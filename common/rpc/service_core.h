@@ -16,14 +16,15 @@
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/call.h"
 #include "common/rpc/call_metrics.h"
+#include "common/rpc/due_calls.h"
 #include "common/rpc/generic_service.h"
 #include "common/rpc/log_sampler.h"
 #include "common/rpc/method_table.h"
 #include "common/rpc/read_pool.h"
 #include "common/rpc/shared_place.h"
-#include "common/rpc/untaken.h"
+#include "common/rpc/wire.h"
 
-// Within common/rpc only: what the reactors of all calls share.
+// Within common/rpc only: what all calls share.
 namespace transparency::rpc {
 
 // A method as calls find it.
@@ -51,7 +52,12 @@ class GenericService::Core {
 
   // Ends what clients leave untaken and what callers may no longer have.
   ~Core();
-  Untaken& untaken() { return untaken_; }
+  // Has `due` told at the process's own cap of the call's time, where that is
+  // before the client's deadline, at which gRPC cancels the call.
+  void WatchDeadline(const Wire& wire, const Call& call, DueCall* due);
+  // Has a call told when its client has left its end untaken for too long.
+  void AwaitTaking(DueCall* due);
+  DueCalls& due() { return due_; }
   // Takes seats for the bytes of one message to this call's client. False when
   // the client leaves as many untaken as it may.
   bool HoldBytes(const Call& call, size_t bytes, Seats* seats);
@@ -62,8 +68,7 @@ class GenericService::Core {
   // Counts a call that its client has taken back before it was answered. One
   // that ends so behind its answer is ordinary: a proxy that had not closed its
   // side yet.
-  void CountReset(const grpc::GenericCallbackServerContext& context,
-                  const Call& call);
+  void CountReset(const grpc::GenericServerContext& context, const Call& call);
   // Ends a stream with `status`, soon and on another thread.
   void EndSoon(std::shared_ptr<StreamCall> stream, const absl::Status& status);
   // OK while the stream's token means what it meant when it came.
@@ -81,7 +86,7 @@ class GenericService::Core {
   // Reads headers, caller and deadline into `arrival`, and tells whether the
   // call may go on.
   absl::Status Admit(const Served& served,
-                     const grpc::GenericCallbackServerContext& context,
+                     const grpc::GenericServerContext& context,
                      Arrival* arrival);
 
   // Turns a refusal into what the client sees, counts and logs the end of a
@@ -104,7 +109,7 @@ class GenericService::Core {
 
  private:
   const Served* FindPassedThrough(const std::string& path);
-  absl::Status TakeHeaders(const grpc::GenericCallbackServerContext& context,
+  absl::Status TakeHeaders(const grpc::GenericServerContext& context,
                            Arrival* arrival) const;
   void BelieveGateway(const Metadata& told, Arrival* arrival) const;
   absl::Status ResolveCaller(Arrival* arrival) const;
@@ -123,7 +128,7 @@ class GenericService::Core {
   SharedPlace streams_place_;
   SharedPlace refusals_place_;
   SharedPlace bytes_place_;
-  Untaken untaken_;
+  DueCalls due_;
   ReadPool pool_;
   absl::flat_hash_map<std::string, Served> served_;  // immutable
   Served unknown_;
@@ -168,22 +173,20 @@ absl::Status Guarded(const Work& work) {
 }
 
 // Adds what the handler left in `call` to the answer's first frame.
-void SendableHeaders(Call* call, grpc::GenericCallbackServerContext* context);
-void SendableTrailers(Call* call, grpc::GenericCallbackServerContext* context);
+void SendableHeaders(Call* call, grpc::GenericServerContext* context);
+void SendableTrailers(Call* call, grpc::GenericServerContext* context);
 
-// Reactors. Each is its call, and keeps itself until gRPC is done with it.
-grpc::ServerGenericBidiReactor* StartUnary(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival);
-grpc::ServerGenericBidiReactor* StartStream(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival,
-    const StreamFactory& factory);
+// Each makes a call, which takes its wire and keeps itself until gRPC is done
+// with it.
+void StartUnary(GenericService::Core* core, const Served* served,
+                std::unique_ptr<Wire> wire, Arrival arrival);
+void StartStream(GenericService::Core* core, const Served* served,
+                 std::unique_ptr<Wire> wire, Arrival arrival,
+                 const StreamFactory& factory);
 // A call refused before anything is read.
-grpc::ServerGenericBidiReactor* StartRefused(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival,
-    const absl::Status& refusal);
+void StartRefused(GenericService::Core* core, const Served* served,
+                  std::unique_ptr<Wire> wire, Arrival arrival,
+                  const absl::Status& refusal);
 
 // The stream handler of a row with one request and many answers.
 StreamFactory OneRequestManyAnswers(const GenericService::Core* core,

@@ -65,7 +65,7 @@ class StreamHandler {
   // OnAbandoned comes or has come.
   virtual void OnWritten(bool ok) = 0;
   // The client has gone or the deadline has passed. Comes once at most and not
-  // after Finish. If the handler does not finish the stream in it, the reactor
+  // after Finish. If the handler does not finish the stream in it, the server
   // does so next.
   virtual void OnAbandoned() = 0;
 };

@@ -8,15 +8,15 @@
 namespace transparency::rpc {
 
 StreamCall::StreamCall(GenericService::Core* core, const Served* served,
-                       grpc::GenericCallbackServerContext* context,
-                       Arrival arrival)
+                       std::unique_ptr<Wire> wire, Arrival arrival)
     : Call(std::move(arrival)),
       core_(core),
       served_(served),
-      context_(context) {}
+      wire_(std::move(wire)) {}
 
 void StreamCall::Start(const StreamFactory& factory) {
   self_ = shared_from_this();
+  wire_->Begin(this);
   // A unary call that is passed through ends by itself; draining waits for it.
   const bool endless = served_->row != nullptr || served_->streaming();
   // A drain that finds the stream waits until it has a handler to tell.
@@ -31,7 +31,7 @@ void StreamCall::Start(const StreamFactory& factory) {
     return absl::OkStatus();
   });
   if (!started.ok()) return Finish(started);
-  WatchDeadline();
+  core_->WatchDeadline(*wire_, *this, this);
 }
 
 void StreamCall::Read() {
@@ -39,7 +39,7 @@ void StreamCall::Read() {
   if (finished_ || reading_) return;
   reading_ = true;
   incoming_.Clear();
-  StartRead(&incoming_);
+  wire_->Read(&incoming_);
 }
 
 void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
@@ -53,23 +53,19 @@ void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
   AddHeaders();
   grpc::WriteOptions options;
   if (more_follows) options.set_buffer_hint();
-  StartWrite(&outgoing_, options);
+  wire_->Write(outgoing_, options);
 }
 
 void StreamCall::SendHeaders() {
   absl::MutexLock lock(&mutex_);
   if (finished_ || headers_added_) return;
   AddHeaders();
-  StartSendInitialMetadata();
+  wire_->SendHeaders();
 }
 
 void StreamCall::AddHeaders() {
   if (std::exchange(headers_added_, true)) return;
-  SendableHeaders(this, context_);
-}
-
-void StreamCall::SendStatus(grpc::Status status) {
-  Reactor::Finish(std::move(status));
+  SendableHeaders(this, &wire_->context());
 }
 
 void StreamCall::Finish(const absl::Status& status) {
@@ -82,12 +78,12 @@ void StreamCall::End(const absl::Status& status, bool give_up_writes) {
   finished_ = true;
   Answered();
   AddHeaders();
-  SendableTrailers(this, context_);
-  core_->untaken().Add(this);
+  SendableTrailers(this, &wire_->context());
+  core_->AwaitTaking(this);
   const absl::Status presented = core_->Close(*served_, *this, status);
-  if (!writing_) return SendStatus(ToGrpc(presented));
+  if (!writing_) return wire_->Finish(ToGrpc(presented));
   status_ = std::make_unique<grpc::Status>(ToGrpc(presented));
-  if (give_up_writes) context_->TryCancel();
+  if (give_up_writes) wire_->TryCancel();
 }
 
 void StreamCall::FinishRaw(grpc::Status status) {
@@ -96,10 +92,10 @@ void StreamCall::FinishRaw(grpc::Status status) {
   finished_ = true;
   Answered();
   AddHeaders();
-  SendableTrailers(this, context_);
-  core_->untaken().Add(this);
+  SendableTrailers(this, &wire_->context());
+  core_->AwaitTaking(this);
   core_->CloseRaw(*served_, *this, status.error_code());
-  if (!writing_) return SendStatus(std::move(status));
+  if (!writing_) return wire_->Finish(status);
   status_ = std::make_unique<grpc::Status>(std::move(status));
 }
 
@@ -123,7 +119,6 @@ void StreamCall::OnReadDone(bool ok) {
     absl::MutexLock lock(&mutex_);
     reading_ = false;
     if (finished_) return;
-    if (!ok && context_->IsCancelled()) return;  // OnCancel follows
   }
   if (!ok) return React([](StreamHandler* handler) { handler->OnHalfClose(); });
   if (served_->row != nullptr) {
@@ -142,7 +137,7 @@ void StreamCall::OnWriteDone(bool ok) {
     held_.Release();
     outgoing_.Clear();
     if (status_ != nullptr) {
-      SendStatus(*std::exchange(status_, nullptr));
+      wire_->Finish(*std::exchange(status_, nullptr));
       return;
     }
   }
@@ -150,7 +145,7 @@ void StreamCall::OnWriteDone(bool ok) {
 }
 
 void StreamCall::OnCancel() {
-  if (!finished()) core_->CountReset(*context_, *this);
+  if (!finished()) core_->CountReset(wire_->context(), *this);
   Abandon();
   React([](StreamHandler* handler) { handler->OnAbandoned(); });
   Finish(AbandonedStatus(*this));
@@ -168,22 +163,15 @@ void StreamCall::EndWith(const absl::Status& status) {
   Finish(status);
 }
 
-// gRPC cancels the call at the client's deadline; our own cap needs an alarm.
-void StreamCall::WatchDeadline() {
-  if (absl::FromChrono(context_->deadline()) <= deadline()) return;
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(absl::ToChronoTime(deadline()),
-              [weak = weak_from_this()](bool fired) {
-                if (!fired) return;
-                if (auto call = weak.lock()) call->OnDeadline();
-              });
+void StreamCall::OnDue() {
+  if (finished()) return wire_->TryCancel();
+  OnDeadline();
 }
 
 void StreamCall::OnDone() {
   if (registered_) core_->Unregister(this);
-  core_->untaken().Remove(this);
+  core_->due().Remove(this);
   GiveBack();
-  alarm_.reset();
   {
     // The handler holds the stream, which holds the handler.
     absl::MutexLock lock(&reactions_);
@@ -193,14 +181,12 @@ void StreamCall::OnDone() {
   self_.reset();
 }
 
-grpc::ServerGenericBidiReactor* StartStream(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival,
-    const StreamFactory& factory) {
-  auto call =
-      std::make_shared<StreamCall>(core, served, context, std::move(arrival));
-  call->Start(factory);
-  return call.get();
+void StartStream(GenericService::Core* core, const Served* served,
+                 std::unique_ptr<Wire> wire, Arrival arrival,
+                 const StreamFactory& factory) {
+  std::make_shared<StreamCall>(core, served, std::move(wire),
+                               std::move(arrival))
+      ->Start(factory);
 }
 
 }  // namespace transparency::rpc

@@ -5,23 +5,22 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/service_core.h"
-#include "grpcpp/alarm.h"
 
 // Within common/rpc only.
 namespace transparency::rpc {
 
-// One streaming or passed-through call: reactor, Call and Stream in one object,
-// which keeps itself until gRPC is done with it. `reactions_` makes the
+// One streaming or passed-through call: Call and Stream in one object, which
+// keeps itself until gRPC is done with it. `reactions_` makes the
 // handler's reactions come one at a time; `mutex_` guards the operations and is
 // never held while a reaction runs. Order: reactions_, then mutex_.
 class StreamCall final : public Call,
                          public Stream,
-                         public EndingCall,
-                         public grpc::ServerGenericBidiReactor,
+                         public DueCall,
+                         public Wire::Reactions,
                          public std::enable_shared_from_this<StreamCall> {
  public:
   StreamCall(GenericService::Core* core, const Served* served,
-             grpc::GenericCallbackServerContext* context, Arrival arrival);
+             std::unique_ptr<Wire> wire, Arrival arrival);
 
   void Start(const StreamFactory& factory);
   std::shared_ptr<StreamCall> Share() { return shared_from_this(); }
@@ -40,25 +39,21 @@ class StreamCall final : public Call,
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
-  void GiveUp() override { context_->TryCancel(); }
+  void OnDue() override;
+  std::shared_ptr<DueCall> Keep() override { return shared_from_this(); }
 
  private:
-  using Reactor = grpc::ServerGenericBidiReactor;
-
   void End(const absl::Status& status, bool give_up_writes);
   void OnDeadline();
-  void WatchDeadline();
   bool finished();
   // Runs one reaction unless the stream is finished.
   void React(const std::function<void(StreamHandler*)>& reaction);
   void AddHeaders() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SendStatus(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   GenericService::Core* const core_;
   const Served* const served_;
-  grpc::GenericCallbackServerContext* const context_;
+  const std::unique_ptr<Wire> wire_;
   bool registered_ = false;
-  std::unique_ptr<grpc::Alarm> alarm_;
   std::shared_ptr<StreamCall> self_;
 
   absl::Mutex reactions_;

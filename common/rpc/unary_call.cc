@@ -9,35 +9,35 @@
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
 #include "google/protobuf/message.h"
-#include "grpcpp/alarm.h"
 
 namespace transparency::rpc {
 namespace {
 
-// One unary call: reactor and Call in one object, which keeps itself until
-// gRPC is done with it; a late answer keeps it longer and is ignored. Whoever
-// wins `answered_` alone touches the context and the reactor's operations,
-// which are there until gRPC has the status.
+// One unary call, which keeps itself until gRPC is done with it; a late answer
+// keeps it longer and is ignored. Whoever wins `answered_` alone touches the
+// context and ends the call.
 class UnaryCall final : public Call,
-                        public EndingCall,
-                        public grpc::ServerGenericBidiReactor,
+                        public DueCall,
+                        public Wire::Reactions,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
   UnaryCall(GenericService::Core* core, const Served* served,
-            grpc::GenericCallbackServerContext* context, Arrival arrival)
+            std::unique_ptr<Wire> wire, Arrival arrival)
       : Call(std::move(arrival)),
         core_(core),
         served_(served),
-        context_(context) {}
+        wire_(std::move(wire)) {}
 
   void Start() {
     self_ = shared_from_this();
+    wire_->Begin(this);
     entered_ = true;
-    WatchDeadline();
-    StartRead(&request_);
+    core_->WatchDeadline(*wire_, *this, this);
+    wire_->Read(&request_);
   }
   void Refuse(const absl::Status& refusal) {
     self_ = shared_from_this();
+    wire_->Begin(this);
     Answer(refusal);
   }
 
@@ -45,19 +45,23 @@ class UnaryCall final : public Call,
   void Answer(absl::StatusOr<std::string> answer);
 
   void OnReadDone(bool ok) override;
+  void OnWriteDone(bool) override {}
   void OnCancel() override {
     if (!answered_.load(std::memory_order_acquire)) {
-      core_->CountReset(*context_, *this);
+      core_->CountReset(wire_->context(), *this);
     }
     Abandon();
     Answer(AbandonedStatus(*this));
   }
-  void GiveUp() override { context_->TryCancel(); }
+  void OnDue() override {
+    if (answered_.load(std::memory_order_acquire)) return wire_->TryCancel();
+    OnDeadline();
+  }
+  std::shared_ptr<DueCall> Keep() override { return shared_from_this(); }
   void OnDone() override {
-    core_->untaken().Remove(this);
+    core_->due().Remove(this);
     held_.Release();
     GiveBack();
-    alarm_.reset();
     if (entered_) core_->Leave();
     self_.reset();
   }
@@ -67,15 +71,16 @@ class UnaryCall final : public Call,
   absl::StatusOr<std::string> Masked(const std::string& answer) const;
   void AdmitThenDispatch();
   void Dispatch(std::unique_ptr<google::protobuf::Message> request);
-  void RunDirect(google::protobuf::Message* request);
+  absl::StatusOr<std::string> RunDirect(google::protobuf::Message* request);
+  // False when the read is to begin anew in the pool.
+  bool Try(google::protobuf::Message* request);
   void RunInPool(std::unique_ptr<google::protobuf::Message> request);
   void RunAsync(std::unique_ptr<google::protobuf::Message> request);
-  void WatchDeadline();
   void OnDeadline();
 
   GenericService::Core* const core_;
   const Served* const served_;
-  grpc::GenericCallbackServerContext* const context_;
+  const std::unique_ptr<Wire> wire_;
   bool entered_ = false;
   grpc::ByteBuffer request_;
   std::unique_ptr<google::protobuf::Message> request_message_;
@@ -84,7 +89,6 @@ class UnaryCall final : public Call,
   Seats held_;                         // for response_
   std::atomic<bool> received_{false};  // the request, or its time has run out
   std::atomic<bool> answered_{false};
-  std::unique_ptr<grpc::Alarm> alarm_;
   std::shared_ptr<UnaryCall> self_;
 };
 
@@ -111,15 +115,15 @@ void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
   if (answer.ok() && !core_->HoldBytes(*this, answer->size(), &held_)) {
     answer = core_->TooMuchUntaken();
   }
-  core_->untaken().Add(this);
-  SendableHeaders(this, context_);
-  SendableTrailers(this, context_);
+  core_->AwaitTaking(this);
+  SendableHeaders(this, &wire_->context());
+  SendableTrailers(this, &wire_->context());
   const absl::Status status = core_->Close(*served_, *this, answer.status());
   if (status.ok()) {
     response_ = ToByteBuffer(*std::move(answer));
-    StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+    wire_->WriteAndFinish(response_);
   } else {
-    Finish(ToGrpc(status));
+    wire_->Finish(ToGrpc(status));
   }
 }
 
@@ -127,7 +131,6 @@ void UnaryCall::OnReadDone(bool ok) {
   if (received_.exchange(true, std::memory_order_acq_rel)) return;
   if (answered_.load(std::memory_order_acquire)) return;
   if (!ok) {
-    if (context_->IsCancelled()) return;  // OnCancel answers
     return Answer(status::Refuse(absl::StatusCode::kInvalidArgument,
                                  "MALFORMED_REQUEST",
                                  "the call came without a request message"));
@@ -186,18 +189,36 @@ void UnaryCall::AdmitThenDispatch() {
 void UnaryCall::Dispatch(std::unique_ptr<google::protobuf::Message> request) {
   const Row& row = *served_->row;
   if (row.unary) return RunAsync(std::move(request));
-  if (row.place == Place::kPool) return RunInPool(std::move(request));
-  RunDirect(request.get());
+  if (row.place == Place::kInline) return Answer(RunDirect(request.get()));
+  // Whoever has reads in the pool has his turns there.
+  if (row.place == Place::kTried && core_->pool().HasNoneOf(*this) &&
+      Try(request.get())) {
+    return;
+  }
+  RunInPool(std::move(request));
 }
 
-void UnaryCall::RunDirect(google::protobuf::Message* request) {
+absl::StatusOr<std::string> UnaryCall::RunDirect(
+    google::protobuf::Message* request) {
   absl::StatusOr<std::string> answer;
   const absl::Status guarded = Guarded([&] {
     answer = served_->row->direct(*this, *request);
     return absl::OkStatus();
   });
-  if (!guarded.ok()) answer = guarded;
+  if (!guarded.ok()) return guarded;
+  return answer;
+}
+
+bool UnaryCall::Try(google::protobuf::Message* request) {
+  const size_t headers = CountHeaders();
+  const ReadPool::Trial trial;
+  absl::StatusOr<std::string> answer = RunDirect(request);
+  if (trial.over()) {
+    DropHeaders(headers);
+    return false;
+  }
   Answer(std::move(answer));
+  return true;
 }
 
 void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
@@ -208,7 +229,7 @@ void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
         if (call->abandoned()) {
           call->Answer(AbandonedStatus(*call));
         } else {
-          call->RunDirect(request.get());
+          call->Answer(call->RunDirect(request.get()));
         }
       });
   if (!accepted) {
@@ -230,17 +251,6 @@ void UnaryCall::RunAsync(std::unique_ptr<google::protobuf::Message> request) {
   if (!guarded.ok()) Answer(guarded);
 }
 
-// gRPC cancels the call at the client's deadline; our own cap needs an alarm.
-void UnaryCall::WatchDeadline() {
-  if (absl::FromChrono(context_->deadline()) <= deadline()) return;
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(absl::ToChronoTime(deadline()),
-              [weak = weak_from_this()](bool fired) {
-                if (!fired) return;
-                if (auto call = weak.lock()) call->OnDeadline();
-              });
-}
-
 void UnaryCall::OnDeadline() {
   Abandon();
   // Once a change is with its handler, only that can say whether it was made.
@@ -250,23 +260,17 @@ void UnaryCall::OnDeadline() {
 
 }  // namespace
 
-grpc::ServerGenericBidiReactor* StartUnary(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival) {
-  auto call =
-      std::make_shared<UnaryCall>(core, served, context, std::move(arrival));
-  call->Start();
-  return call.get();
+void StartUnary(GenericService::Core* core, const Served* served,
+                std::unique_ptr<Wire> wire, Arrival arrival) {
+  std::make_shared<UnaryCall>(core, served, std::move(wire), std::move(arrival))
+      ->Start();
 }
 
-grpc::ServerGenericBidiReactor* StartRefused(
-    GenericService::Core* core, const Served* served,
-    grpc::GenericCallbackServerContext* context, Arrival arrival,
-    const absl::Status& refusal) {
-  auto call =
-      std::make_shared<UnaryCall>(core, served, context, std::move(arrival));
-  call->Refuse(refusal);
-  return call.get();
+void StartRefused(GenericService::Core* core, const Served* served,
+                  std::unique_ptr<Wire> wire, Arrival arrival,
+                  const absl::Status& refusal) {
+  std::make_shared<UnaryCall>(core, served, std::move(wire), std::move(arrival))
+      ->Refuse(refusal);
 }
 
 }  // namespace transparency::rpc

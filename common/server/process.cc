@@ -26,20 +26,16 @@ constexpr absl::Duration kProbePatience = absl::Seconds(2);
 constexpr absl::Duration kClosing = absl::Seconds(1);
 
 // The server behind `door`, which begins to let clients in.
-absl::StatusOr<std::unique_ptr<grpc::Server>> Serve(
-    const ProcessOptions& options, rpc::GenericService* service, Door* door) {
+absl::Status Serve(const ProcessOptions& options, rpc::GenericService* service,
+                   Door* door) {
   grpc::ServerBuilder builder;
   rpc::SetServerArguments(options.max_message_bytes, &builder);
   auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
-  builder.RegisterCallbackGenericService(service);
-  auto server = builder.BuildAndStart();
-  if (server == nullptr) {
-    return absl::InternalError("gRPC did not make a server");
-  }
-  door->Start(std::move(acceptor));
-  return server;
+  absl::Status status = service->Serve(&builder);
+  if (status.ok()) door->Start(std::move(acceptor));
+  return status;
 }
 
 }  // namespace
@@ -65,7 +61,6 @@ class Process::Running {
   size_t started_ = 0;  // components
   std::unique_ptr<Door> door_;
   std::unique_ptr<rpc::GenericService> service_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 absl::Status Process::Running::Readiness() {
@@ -123,9 +118,10 @@ absl::Status Process::Running::Start() {
   };
   service_ = std::make_unique<rpc::GenericService>(
       &process_->methods_, std::move(service_options), &process_->registry_);
-  auto server = Serve(options, service_.get(), door_.get());
-  if (!server.ok()) return server.status();
-  server_ = *std::move(server);
+  if (absl::Status status = Serve(options, service_.get(), door_.get());
+      !status.ok()) {
+    return status;
+  }
   process_->AddPort("gRPC", [this, listen = options.listen] {
     return ProbeGrpc(listen.substr(0, listen.rfind(':')), door_->port(),
                      kProbePatience, [this](int port) { door_->Expect(port); });
@@ -166,13 +162,10 @@ void Process::Running::Drain() {
   if (service_->WaitUntilIdle(deadline)) {
     door_->EndConnections(std::min(deadline, absl::Now() + kClosing));
   }
-  // Cancels what still runs at the deadline.
-  server_->Shutdown(absl::ToChronoTime(deadline));
-  server_->Wait();
+  service_->Shutdown(deadline);
 }
 
 void Process::Running::Unwind() {
-  server_.reset();
   service_.reset();
   door_.reset();
   for (; started_ > 0; --started_) {

@@ -64,14 +64,25 @@ def channel_to(port):
     return grpc.insecure_channel(f'127.0.0.1:{port}')
 
 
-def ask(port, method, request, token=None):
-    """One call by Python's grpcio: the answer's bytes; raises unless OK."""
-    call = channel_to(port).unary_unary(SERVICE + method)
+def ask_whole(port, method, request, token=None):
+    """One call by Python's grpcio: the answer's bytes and headers; raises unless OK."""
+    method_of = channel_to(port).unary_unary(SERVICE + method)
     metadata = [('authorization', f'Bearer {token}')] if token else []
     try:
-        return call(request, timeout=20, wait_for_ready=True, metadata=metadata)
+        answer, call = method_of.with_call(request, timeout=20, wait_for_ready=True, metadata=metadata)
     except grpc.RpcError as error:
         raise Broken(f'{method}: {error.code()} {error.details()}') from error
+    return answer, call.initial_metadata()
+
+
+def ask(port, method, request, token=None):
+    """The answer's bytes."""
+    return ask_whole(port, method, request, token)[0]
+
+
+def framed(message):
+    """A message as gRPC sends it."""
+    return b'\0' + struct.pack('>I', len(message)) + message
 
 
 class Process:
@@ -199,16 +210,18 @@ class Bench:
                           f'--database={self.conninfo(database, cluster)}',
                           f'--tokens_file={self.tokens}')
 
+    def bare(self, name, offset):
+        """A server that answers as the service does, and is nothing but gRPC's."""
+        return self.start(name, offset, 'bench-bare', f'--get_answer={self.scratch}/get.answer',
+                          f'--list_answer={self.scratch}/list.answer',
+                          f'--headers={self.scratch}/headers', ready=False)
+
     def shared(self, name):
         """A process that several rows use."""
         if name not in self.kept:
             self.kept[name] = {
                 'service': self.certification,
-                'ceiling': lambda: self.start(
-                    'ceiling', 2, 'bench-ceiling',
-                    f'--get_answer={self.scratch}/get.answer',
-                    f'--list_answer={self.scratch}/list.answer',
-                    f'--tokens_file={self.tokens}'),
+                'bare': lambda: self.bare('bare', 2),
                 'gateway': lambda: self.start(
                     'gateway', 3, 'gateway', f'--http_listen=127.0.0.1:{self.port + 5}',
                     f'--certification=127.0.0.1:{self.shared("service").port}',
@@ -244,6 +257,17 @@ class Bench:
         if result['calls'] != calls or result['bytes'] != calls * bytes_each:
             raise Broken(f'{process.name}: {result["bytes"]} bytes in {result["calls"]} calls, '
                          f'not {bytes_each} in each')
+        return (process.cpu() - before) / calls * 1e6
+
+    def cpu_by_h2load(self, process, method, kind, calls, shape, bytes_each):
+        """Microseconds of CPU per call; `shape` is (connections, calls at once on each)."""
+        before = process.cpu()
+        out = self.run('h2load', '-n', calls, '-c', shape[0], '-m', shape[1], '-t', 1,
+                       '-d', self.scratch / f'{kind}.request', '-H', 'content-type: application/grpc',
+                       '-H', 'te: trailers', f'http://127.0.0.1:{process.port}{SERVICE}{method}')
+        data = re.search(r'\((\d+)\) data', out)
+        if f'{calls} 2xx' not in out or int(data.group(1)) != calls * (bytes_each + 5):
+            raise Broken(f'{process.name}: h2load: {out[-1500:]}')
         return (process.cpu() - before) / calls * 1e6
 
     def rounds(self):
@@ -314,7 +338,7 @@ class Bench:
         """The same bytes from every door, before anything is measured."""
         service = self.shared('service').port
         get_request = text_field(1, self.name(FIRST))
-        get = ask(service, 'GetCertificate', get_request)
+        get, headers = ask_whole(service, 'GetCertificate', get_request)
         if not get.startswith(get_request):
             raise Broken('GetCertificate answers another certificate')
         # Those whose answers are as long: their time stamps take as many bytes.
@@ -328,9 +352,14 @@ class Bench:
             raise Broken('ListCertificates answers no page of 50, or not always the same')
         self.lists = self.requests('list', [list_request])
         self.get_bytes, self.list_bytes = len(get), len(page)
+        # gRPC's own headers come from every server.
+        (self.scratch / 'headers').write_text(''.join(
+            f'{key}={value}\n' for key, value in headers if key.startswith('x-')))
+        (self.scratch / 'get.request').write_bytes(framed(get_request))
+        (self.scratch / 'list.request').write_bytes(framed(list_request))
         (self.scratch / 'get.answer').write_bytes(get)
         (self.scratch / 'list.answer').write_bytes(page)
-        doors = {'get': ['ceiling'], 'list': ['ceiling'], 'gateway': ['gateway', 'proxy'],
+        doors = {'get': ['bare'], 'list': ['bare'], 'gateway': ['gateway', 'proxy'],
                  'json': ['gateway']}
         for door in sorted({d for row in rows for d in doors.get(row, [])}):
             port = self.shared(door).port

@@ -8,28 +8,34 @@ import time
 from harness import FIRST, SERVICE, Broken, int_field, text_field
 
 
+# (connections, calls at once on each), by what they are called.
+SHAPES = {'64 at a time over 4 connections': (4, 16), '16 connections with one call each': (16, 1)}
+
+
 def row_get(bench):
     calls = 20_000 if bench.quick else 60_000
-    def cpu(process):
-        return lambda: bench.cpu_per_call(process, 'GetCertificate', bench.gets, calls,
-                                         bench.get_bytes)
-    service, ceiling = cpu(bench.shared('service')), cpu(bench.shared('ceiling'))
-    service(), ceiling()
-    bench.report('get', f'GetCertificate ({bench.get_bytes:,} bytes): CPU per call, against the '
-                'reactor with an empty handler', bench.alternate(service, ceiling), 'µs', 1.4)
+    for told, shape in SHAPES.items():
+        def cpu(process, shape=shape):
+            return lambda: bench.cpu_by_h2load(process, 'GetCertificate', 'get', calls, shape,
+                                               bench.get_bytes)
+        service, bare = cpu(bench.shared('service')), cpu(bench.shared('bare'))
+        service(), bare()
+        bench.report('get', f'GetCertificate ({bench.get_bytes:,} bytes), {told}: CPU per call, '
+                     'against a bare server on completion queues that sends the same',
+                     bench.alternate(service, bare), 'µs', 1.3)
 
 
 def row_list(bench):
     calls = 5_000 if bench.quick else 15_000
     kilobytes = bench.list_bytes / 1000
     def cpu(process):
-        return lambda: bench.cpu_per_call(process, 'ListCertificates', bench.lists, calls,
-                                         bench.list_bytes) / kilobytes
-    service, ceiling = cpu(bench.shared('service')), cpu(bench.shared('ceiling'))
-    service(), ceiling()
-    bench.report('list', f'ListCertificates of 50 ({bench.list_bytes:,} bytes): CPU per kB, '
-                'against the reactor with an empty handler',
-                bench.alternate(service, ceiling), 'µs', 1.5, digits=2)
+        return lambda: bench.cpu_by_h2load(process, 'ListCertificates', 'list', calls, (4, 8),
+                                           bench.list_bytes) / kilobytes
+    service, bare = cpu(bench.shared('service')), cpu(bench.shared('bare'))
+    service(), bare()
+    bench.report('list', f'ListCertificates of 50 ({bench.list_bytes:,} bytes), 32 at a time over 4 '
+                 'connections: CPU per kB, against a bare server on completion queues that sends as '
+                 'many bytes', bench.alternate(service, bare), 'µs', 1.3, digits=2)
 
 
 def row_gateway(bench):

@@ -24,7 +24,7 @@ inline const resource::Caller kPublic;
 inline const resource::Caller kStaff = {"sam", {"staff"}};
 inline const resource::Caller kAnn = {"ann", {}};
 
-// A call of a method of the journal service, as the reactor would make it.
+// A call of a method of the journal service, as a server would make it.
 inline std::shared_ptr<rpc::Call> MakeCall(
     const resource::Caller& caller, const std::string& method,
     absl::Duration time = absl::Minutes(2)) {

@@ -41,7 +41,7 @@ class FreshReadsTest : public testing::Test {
     arrival.headers = std::move(headers);
     Held held;
     held.call = std::make_shared<rpc::Call>(std::move(arrival));
-    // As the reactor's, it keeps the call.
+    // As a server's, it keeps the call.
     EXPECT_FALSE(AwaitMinRevision("library", &store_, &waits_, held.call,
                                   [call = held.call, resumed = held.resumed,
                                    status = held.status](absl::Status outcome) {

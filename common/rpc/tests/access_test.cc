@@ -375,8 +375,7 @@ TEST(PassThrough, LeavesStatusDetailsHeadersAndTrailersUnchanged) {
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                            &port);
-  builder.RegisterCallbackGenericService(&service);
-  auto server = builder.BuildAndStart();
+  ASSERT_TRUE(service.Serve(&builder).ok());
   auto channel = OpenChannel("127.0.0.1:" + std::to_string(port));
   ASSERT_TRUE(channel.ok());
   for (const bool known : {true, false}) {
@@ -418,7 +417,7 @@ TEST(PassThrough, LeavesStatusDetailsHeadersAndTrailersUnchanged) {
     EXPECT_EQ(context.GetServerTrailingMetadata().find("x-t")->second, "1");
     EXPECT_EQ(descriptor != nullptr, known);
   }
-  server->Shutdown();
+  service.Shutdown(absl::Now() + absl::Seconds(5));
 }
 
 TEST(ChannelTest, RefusesWhatGrpcWouldNotAccept) {

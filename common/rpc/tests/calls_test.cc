@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/rpc/read_pool.h"
 #include "common/rpc/tests/trial_server.h"
 #include "grpcpp/generic/generic_stub.h"
 
@@ -332,6 +333,59 @@ TEST(Abandonment, ARequestThatNeverComesIsCapped) {
   EXPECT_EQ(ReasonOf(reactor.result), "DEADLINE_PASSED");
   server.Shutdown(absl::Seconds(5));
   EXPECT_EQ(server.service->running(), 0);
+}
+
+// A read of more than a slice, which counts how often it was only tried.
+struct LongRead {
+  absl::StatusOr<std::string> operator()(Call& call, const Text& text) {
+    call.AddHeader("x-run", "once");
+    const absl::Time end = absl::Now() + 2 * ReadPool::kSlice;
+    while (absl::Now() < end) {
+    }
+    if (ReadPool::GiveWay()) return text.SerializeAsString();
+    ++trials;
+    return absl::CancelledError("tried");
+  }
+  std::atomic<int> trials{0};
+};
+
+TEST(Pool, ATriedReadThatTakesLongBeginsAnewInThePool) {
+  TrialServer server({}, Place::kTried);
+  LongRead read;
+  server.scan = [&](Call& call, const Text& text) { return read(call, text); };
+  grpc::ClientContext context;
+  Text answer;
+  ASSERT_TRUE(server.Stub()->Scan(&context, MakeText("x"), &answer).ok());
+  EXPECT_EQ(answer.text(), "x");
+  EXPECT_EQ(read.trials, 1);
+  EXPECT_EQ(context.GetServerInitialMetadata().count("x-run"), 1u);
+}
+
+TEST(Pool, WhoeverHasAReadInThePoolIsNotTried) {
+  TrialServer server({}, Place::kTried);
+  LongRead read;
+  absl::Notification in_pool, go_on;
+  server.scan = [&](Call& call, const Text& text) {
+    auto answer = read(call, text);
+    if (answer.ok() && text.text() == "first") {
+      in_pool.Notify();
+      go_on.WaitForNotification();
+    }
+    return answer;
+  };
+  auto stub = server.Stub();
+  std::thread first([&] {
+    grpc::ClientContext context;
+    Text answer;
+    EXPECT_TRUE(stub->Scan(&context, MakeText("first"), &answer).ok());
+  });
+  in_pool.WaitForNotification();
+  grpc::ClientContext context;
+  Text answer;
+  EXPECT_TRUE(stub->Scan(&context, MakeText("second"), &answer).ok());
+  EXPECT_EQ(read.trials, 1);
+  go_on.Notify();
+  first.join();
 }
 
 TEST(Pool, AFullQueueRefusesWithRetryInfoAndTheRestIsAnswered) {

@@ -64,11 +64,11 @@ class JoinHandler : public StreamHandler {
   std::string joined_;
 };
 
-// Sends each message back; tells its test when the stream is abandoned.
+// Sends each message back.
 class ChatHandler : public StreamHandler {
  public:
-  ChatHandler(std::shared_ptr<Stream> stream, absl::Notification* abandoned)
-      : stream_(std::move(stream)), abandoned_(abandoned) {}
+  explicit ChatHandler(std::shared_ptr<Stream> stream)
+      : stream_(std::move(stream)) {}
   void OnStart() override {
     stream_->call().AddHeader("x-chat", "open");
     stream_->SendHeaders();
@@ -88,11 +88,10 @@ class ChatHandler : public StreamHandler {
   void OnWritten(bool ok) override {
     if (ok) stream_->Read();
   }
-  void OnAbandoned() override { abandoned_->Notify(); }
+  void OnAbandoned() override {}
 
  private:
   std::shared_ptr<Stream> stream_;
-  absl::Notification* abandoned_;
 };
 
 // A server of TrialService on a free port, whose handlers tests replace.
@@ -100,9 +99,11 @@ class TrialServer {
  public:
   using Unary = std::function<absl::StatusOr<std::string>(Call&, const Text&)>;
 
-  explicit TrialServer(ServiceOptions options = {}) {
+  // `scan_place` is where Scan runs.
+  explicit TrialServer(ServiceOptions options = {},
+                       Place scan_place = Place::kPool) {
     if (options.domain.empty()) options.domain = "trial.transparency";
-    AddRows();
+    AddRows(scan_place);
     health = Health::Create();
     health->AddRows(&table);
     auto made = Reflection::Create(EmbeddedDescriptorSet());
@@ -117,10 +118,7 @@ class TrialServer {
   ~TrialServer() { Shutdown(absl::Seconds(5)); }
 
   void Shutdown(absl::Duration patience) {
-    if (server == nullptr) return;
-    server->Shutdown(absl::ToChronoTime(absl::Now() + patience));
-    server->Wait();
-    server.reset();
+    service->Shutdown(absl::Now() + patience);
   }
 
   std::shared_ptr<grpc::Channel> Channel() {
@@ -138,27 +136,25 @@ class TrialServer {
   UnaryHandler wait;
   UnaryHandler change;
   ServerStreamHandler count;
-  absl::Notification chat_abandoned;
 
   MethodTable table;
   prometheus::Registry registry;
   std::shared_ptr<Health> health;
   std::unique_ptr<GenericService> service;
-  std::unique_ptr<grpc::Server> server;
   std::string target;
 
  private:
-  void AddRows();
-  void Serve(grpc::CallbackGenericService* generic);
+  void AddRows(Place scan_place);
+  void Serve(GenericService* generic);
 };
 
-inline void TrialServer::AddRows() {
+inline void TrialServer::AddRows(Place scan_place) {
   auto rows = table.Service("transparency.rpc.trial.TrialService");
   rows.Unary<Text, std::string>(
       "Echo", Place::kInline,
       [this](Call& call, const Text& text) { return echo(call, text); });
   rows.Unary<Text, std::string>(
-      "Scan", Place::kPool,
+      "Scan", scan_place,
       [this](Call& call, const Text& text) { return scan(call, text); });
   rows.UnaryAsync(
       "Wait", [this](std::shared_ptr<Call> call, auto request, UnaryDone done) {
@@ -184,19 +180,18 @@ inline void TrialServer::AddRows() {
   rows.Stream("Join", [](std::shared_ptr<Stream> stream) {
     return std::make_shared<JoinHandler>(std::move(stream));
   });
-  rows.Stream("Chat", [this](std::shared_ptr<Stream> stream) {
-    return std::make_shared<ChatHandler>(std::move(stream), &chat_abandoned);
+  rows.Stream("Chat", [](std::shared_ptr<Stream> stream) {
+    return std::make_shared<ChatHandler>(std::move(stream));
   });
 }
 
-inline void TrialServer::Serve(grpc::CallbackGenericService* generic) {
+inline void TrialServer::Serve(GenericService* generic) {
   grpc::ServerBuilder builder;
   SetServerArguments(4 << 20, &builder);
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                            &port);
-  builder.RegisterCallbackGenericService(generic);
-  server = builder.BuildAndStart();
+  EXPECT_TRUE(generic->Serve(&builder).ok());
   target = absl::StrCat("127.0.0.1:", port);
 }
 
