@@ -41,9 +41,13 @@ void RecentChanges::Load(const resource::Snapshot& snapshot) {
   }
   owner_ = resource::NextOwner();
   present_.Clear();
-  for (ItemPtr& item : items) present_.Append(std::move(item), owner_);
+  deletions_.clear();
+  for (ItemPtr& item : items) {
+    if (item->deleted()) deletions_.insert(item->revision());
+    present_.Append(std::move(item), owner_);
+  }
   entries_.clear();
-  bytes_ = 0;
+  bytes_ = event_bytes_ = 0;
   head_ = first_ = snapshot.revision();
   head_token_ =
       head_ < 0 ? kBeginning : journal::Store::RevisionToken(snapshot);
@@ -76,6 +80,8 @@ void RecentChanges::Append(const journal::Store::Mark& mark) {
   const ItemPtr is = change->after;
   entries_.push_back(std::move(change));
   const bool deleted = is != nullptr && is->deleted();
+  if (was != nullptr && was->deleted()) deletions_.erase(was->revision());
+  if (deleted) deletions_.insert(mark.revision);
   if (deleted || (was != nullptr && was->deleted())) {
     Withhold(entry.name, deleted);
   }
@@ -94,11 +100,24 @@ void RecentChanges::Trim() {
   while (entries_.size() > limits_.entries ||
          (bytes_ > limits_.bytes && entries_.size() > 1)) {
     bytes_ -= BytesOf(*entries_.front());
+    DropEvents(entries_.front().get());
     entries_.pop_front();
     ++first_;
   }
   if (entries_.size() > limits_.with_events) {
-    entries_[entries_.size() - limits_.with_events - 1]->events.clear();
+    DropEvents(entries_[entries_.size() - limits_.with_events - 1].get());
+  }
+}
+
+void RecentChanges::DropEvents(RecentChange* change) {
+  event_bytes_ -= std::exchange(change->event_bytes, 0);
+  change->events.clear();
+}
+
+void RecentChanges::DropOldestEvents() {
+  for (const auto& kept : entries_) {
+    if (event_bytes_ <= limits_.event_bytes / 2) return;
+    DropEvents(kept.get());
   }
 }
 
@@ -114,8 +133,16 @@ std::shared_ptr<const std::string> RecentChanges::EventAt(
   const bool keep =
       revision > head_ - static_cast<int64_t>(limits_.with_events);
   if (!keep) return make();
-  auto& event = change.events[fingerprint];
-  if (event == nullptr) event = make();
+  std::shared_ptr<const std::string>& kept = change.events[fingerprint];
+  if (kept != nullptr) return kept;
+  // What the map and the pointer take beside the texts.
+  constexpr size_t kOverhead = 128;
+  kept = make();
+  const std::shared_ptr<const std::string> event = kept;
+  const size_t bytes = fingerprint.size() + event->size() + kOverhead;
+  change.event_bytes += bytes;
+  event_bytes_ += bytes;
+  if (event_bytes_ > limits_.event_bytes) DropOldestEvents();
   return event;
 }
 

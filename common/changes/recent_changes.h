@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct RecentChange {
   bool withheld = false;     // its resource is deleted by now
   // Its event by the form's fingerprint; empty: it tells nothing.
   absl::flat_hash_map<std::string, std::shared_ptr<const std::string>> events;
+  size_t event_bytes = 0;  // of `events`, about
 };
 
 // The newest entries of the journal, and every resource as its last entry
@@ -43,6 +45,9 @@ class RecentChanges {
     size_t bytes = size_t{64} << 20;
     // Events of older entries are made each time they are asked for.
     size_t with_events = 1024;
+    // Of the events that are kept, about: signed-in callers may each have their
+    // own.
+    size_t event_bytes = size_t{64} << 20;
   };
   struct ByName {
     bool operator()(const resource::ItemPtr& a,
@@ -65,6 +70,9 @@ class RecentChanges {
   // Puts what the journal holds in the place of what the clock has made of it.
   void Correct(resource::ItemPtr item);
 
+  // How much the events take that are kept.
+  size_t event_bytes() const { return event_bytes_; }
+
   // Of the last entry; -1 before the first. Everything after first() is kept.
   int64_t head() const { return head_; }
   const std::string& head_token() const { return head_token_; }
@@ -74,6 +82,10 @@ class RecentChanges {
   bool IsDeleted(absl::string_view name) const {
     const resource::ItemPtr* item = present_.Find(name);
     return item != nullptr && (*item)->deleted();
+  }
+  // Revision of the last change of a resource that is deleted now; -1: none.
+  int64_t last_deletion() const {
+    return deletions_.empty() ? -1 : *deletions_.rbegin();
   }
   // As of head(). Costs a pointer per some 500 resources.
   Present CopyPresent() {
@@ -92,6 +104,9 @@ class RecentChanges {
 
  private:
   void Trim();
+  void DropEvents(RecentChange* change);
+  // Drops the events of the oldest entries until half of what may be is left.
+  void DropOldestEvents();
   // Marks the kept entries of a resource that has just been deleted, or is
   // there again.
   void Withhold(absl::string_view name, bool withheld);
@@ -102,7 +117,9 @@ class RecentChanges {
   int64_t first_ = -1;
   std::deque<std::unique_ptr<RecentChange>> entries_;
   size_t bytes_ = 0;
+  size_t event_bytes_ = 0;
   Present present_;
+  std::set<int64_t> deletions_;  // of each deleted resource its last change
   uint64_t owner_ = resource::NextOwner();
 };
 

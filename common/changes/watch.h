@@ -78,14 +78,14 @@ struct Watch {
     return known;
   }
 
-  // What is to be done with the entry `revision`. To be asked of each that does
-  // something in the caller's eyes, in order, before it is sent.
-  Telling TellingOf(absl::string_view name, Effect effect, bool withheld) {
+  // Whether it is told an entry. To be asked of each that does something in the
+  // caller's eyes, in order, before it is sent.
+  bool Tells(absl::string_view name, Effect effect, bool withheld) {
     if (withheld && !call->caller().HasRole(resource::kStaffRole)) {
-      return untold.Of(name, effect, revision <= begun);
+      return untold.Tells(name, effect);
     }
     untold.Told(name);
-    return Telling::kTell;
+    return true;
   }
 
   // Whether a resource of the present state is passed over, because it has been
@@ -96,7 +96,7 @@ struct Watch {
         !recent.IsDeleted(item.name())) {
       return false;
     }
-    untold.Of(item.name(), Effect::kAdded, false);
+    untold.Tells(item.name(), Effect::kAdded);
     return true;
   }
 
@@ -112,8 +112,6 @@ struct Watch {
   bool bookmark_due = true;
   absl::Time last_sent;   // SteadyNow
   int64_t revision = -1;  // everything up to here is in the outbox or sent
-
-  int64_t begun = -1;  // the head when it began
 
   Untold untold;
 

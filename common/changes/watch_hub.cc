@@ -34,6 +34,14 @@ absl::Status TooMany(size_t limit) {
       absl::Seconds(5));
 }
 
+absl::Status TooManyWait(size_t limit) {
+  return status::RetryLater(
+      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+      absl::StrCat("One caller may have ", limit,
+                   " watches at a time that wait for a revision."),
+      absl::Seconds(5));
+}
+
 absl::Status TooSlow() {
   return status::RetryLater(
       absl::StatusCode::kResourceExhausted, "WATCH_TOO_SLOW",
@@ -41,6 +49,9 @@ absl::Status TooSlow() {
       absl::Milliseconds(100));
 }
 
+// A client that resumes from before a deletion may have the resource and must
+// let go of it; but whoever made the place up must not learn its name, nor by
+// what he narrows the watch to its type.
 absl::Status BeginAnew() {
   return status::Precondition(
       "HISTORY_CHANGED", "resume_token",
@@ -95,6 +106,7 @@ WatchHub::WatchHub(WatchOptions options, journal::Store* store,
       store_(store),
       reader_(reader),
       metrics_(registry),
+      waits_(options.waits),
       recent_(options.kept) {}
 
 WatchHub::~WatchHub() { Stop(); }
@@ -142,6 +154,14 @@ absl::Status WatchHub::Open(std::shared_ptr<rpc::Call> call,
   if (!plan.ok()) return plan.status();
   absl::Status fresh = store_->Fresh();
   if (!fresh.ok()) return fresh;
+  // Of what waits for a revision, which reads do too.
+  auto waiting = std::make_shared<rpc::Seats>();
+  if (plan->resume.has_value()) {
+    if (waits_.Take(call->share_key()) != rpc::SharedPlace::Taken::kYes) {
+      return TooManyWait(waits_.per_caller());
+    }
+    *waiting = rpc::Seats(&waits_, call->share_key(), 1);
+  }
   {
     absl::MutexLock lock(&mutex_);
     if (open_ >= options_.watches) return TooMany(options_.watches);
@@ -159,7 +179,8 @@ absl::Status WatchHub::Open(std::shared_ptr<rpc::Call> call,
   call->OnAbandoned([this, weak] {
     if (WatchPtr gone = weak.lock()) Post([this, gone] { Leave(gone); });
   });
-  const auto enter = [this, watch](const absl::Status& placed) {
+  const auto enter = [this, watch, waiting](const absl::Status& placed) {
+    waiting->Release();
     Post([this, watch, placed] { Enter(watch, placed); });
   };
   if (place.has_value()) {
@@ -295,8 +316,11 @@ void WatchHub::Begin(const WatchPtr& watch) {
   if (watch->over) return;
   const absl::optional<Place>& place = watch->plan.resume;
   watch->revision = place.has_value() ? place->revision : recent_.head();
-  watch->begun = recent_.head();
-  if (watch->revision > watch->begun) return End(watch, HistoryChanged());
+  if (watch->revision > recent_.head()) return End(watch, HistoryChanged());
+  if (watch->revision < recent_.last_deletion() &&
+      !watch->call->caller().HasRole(resource::kStaffRole)) {
+    return End(watch, BeginAnew());
+  }
   watch->last_sent = SteadyNow();
   beats_.push({watch->last_sent + watch->plan.heartbeat, watch});
   if (watch->revision < recent_.first()) {
@@ -367,10 +391,7 @@ void WatchHub::SendOld(const WatchPtr& watch) {
     const Watch::Old old = std::move(watch->old.front());
     watch->old.pop_front();
     watch->revision = old.revision;
-    const Telling telling =
-        watch->TellingOf(old.name, old.effect, old.withheld);
-    if (telling == Telling::kPassOver) continue;
-    if (telling == Telling::kBeginAnew) return End(watch, BeginAnew());
+    if (!watch->Tells(old.name, old.effect, old.withheld)) continue;
     metrics_.events.Increment();
     return Send(watch, old.event);
   }
@@ -395,12 +416,11 @@ void WatchHub::SendLive(const WatchPtr& watch) {
     if (change.after == nullptr) continue;
     const resource::Item& item = *change.after;
     if (!watch->plan.selection.Takes(item.kind(), item.name())) continue;
-    if (change.withheld) {
-      const Effect effect =
-          EffectOf({change.before.get(), &item}, watch->call->caller());
-      const Telling telling = watch->TellingOf(item.name(), effect, true);
-      if (telling == Telling::kPassOver) continue;
-      if (telling == Telling::kBeginAnew) return End(watch, BeginAnew());
+    if (change.withheld && !watch->Tells(item.name(),
+                                         EffectOf({change.before.get(), &item},
+                                                  watch->call->caller()),
+                                         true)) {
+      continue;
     }
     const auto event =
         recent_.EventAt(watch->revision, watch->Fingerprint(item.kind()),

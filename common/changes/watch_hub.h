@@ -24,6 +24,7 @@
 #include "common/changes/watch_metrics.h"
 #include "common/journal/store.h"
 #include "common/rpc/call.h"
+#include "common/rpc/shared_place.h"
 #include "common/rpc/stream.h"
 #include "prometheus/registry.h"
 #include "transparency/journal/v1/journal.pb.h"
@@ -33,6 +34,8 @@ namespace transparency::changes {
 struct WatchOptions {
   // Most streams at once.
   size_t watches = 10'000;
+  // Most that wait for the revision of their token; one caller has a quarter.
+  size_t waits = 256;
   // What is kept in memory; who is further behind is cut off.
   RecentChanges::Limits kept;
   // Longest read of one page of older entries.
@@ -102,6 +105,7 @@ class WatchHub : public journal::StoreObserver {
   journal::Store* const store_;
   JournalReader* const reader_;
   WatchMetrics metrics_;
+  rpc::SharedPlace waits_;
 
   absl::Mutex mutex_;
   std::vector<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);

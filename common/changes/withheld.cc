@@ -11,12 +11,9 @@ bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
   return item != nullptr && item->deleted();
 }
 
-Telling Untold::Of(absl::string_view name, Effect effect, bool before) {
+bool Untold::Tells(absl::string_view name, Effect effect) {
   if (effect == Effect::kAdded) names_.insert(absl::HashOf(name));
-  if (effect != Effect::kRemoved || names_.erase(absl::HashOf(name)) > 0) {
-    return Telling::kPassOver;
-  }
-  return before ? Telling::kBeginAnew : Telling::kTell;
+  return effect == Effect::kRemoved && names_.erase(absl::HashOf(name)) == 0;
 }
 
 void Untold::Told(absl::string_view name) {

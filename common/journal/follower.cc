@@ -12,6 +12,7 @@
 #include "common/journal/secrets.h"
 #include "common/journal/table.h"
 #include "common/postgres/session.h"
+#include "common/status/status.h"
 #include "spdlog/spdlog.h"
 
 namespace transparency::journal {
@@ -86,6 +87,7 @@ class Follower::Thread {
         continue;
       }
       spdlog::warn("follower: {}", std::string(status.message()));
+      if (IsStale()) Serving(false);
       session_.reset();
       if (!Wait(backoff, /*pokes=*/false)) return;
       backoff = std::min(backoff * 2, kMaxBackoff);
@@ -104,12 +106,15 @@ class Follower::Thread {
       status = Load();
       if (!status.ok()) return status;
     }
-    Serving(true);
+    if (!IsStale()) Serving(true);
     absl::StatusOr<bool> polled = Poll();
     if (!polled.ok()) return polled.status();
     *caught_up = *polled;
     return absl::OkStatus();
   }
+
+  // Reads are refused, since the database has been away for too long.
+  bool IsStale() const { return status::Reason(store_->Fresh()) == "STALE"; }
 
   void Serving(bool serving) {
     if (serving == serving_) return;

@@ -21,8 +21,8 @@ struct FollowerOptions {
   // Longest first load.
   absl::Duration load_timeout = absl::Minutes(10);
   // Called on the follower's thread: false when the replica's history turned
-  // out not to be the database's, true when it has loaded again. Loss of the
-  // database alone calls nothing. May be empty.
+  // out not to be the database's, or when it has been without the database for
+  // so long that it refuses reads; true when that is over. May be empty.
   std::function<void(bool serving)> on_serving_change;
 };
 

@@ -97,7 +97,10 @@ bool Form::SeesBy(const Item& item, const MessageOf& message_of) const {
 }
 
 bool Form::Sees(const Item& item) const {
-  return SeesBy(item, [&item]() -> const Message& { return item.message(); });
+  // The whole message would be kept by the item: whoever looks at all of them
+  // once would make the process hold twice as much for good.
+  std::unique_ptr<Message> scratch;
+  return Sees(item, &scratch);
 }
 
 bool Form::Sees(const Item& item, std::unique_ptr<Message>* scratch) const {

@@ -15,8 +15,12 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/rpc/client_address.h"
+#include "common/rpc/shared_place.h"
+#include "common/server/socket_address.h"
 #include "prometheus/text_serializer.h"
 
 namespace transparency::server {
@@ -28,12 +32,24 @@ using asio::ip::tcp;
 
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 constexpr auto kTimeout = std::chrono::seconds(10);
+// One address gets a quarter of them.
 constexpr int kMaxConnections = 64;
 constexpr size_t kMaxHeaderBytes = 8 << 10;
 constexpr size_t kMaxBodyBytes = 1 << 10;
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
+
+// Whether a Host header names this machine to itself. A page in a browser can
+// bring a name of its own to resolve to a loopback address (DNS rebinding), but
+// then asks under that name.
+bool IsLoopbackName(absl::string_view host) {
+  const bool has_port =
+      !host.empty() && host.back() != ']' && absl::StrContains(host, ':');
+  auto address = SocketAddress::Parse(has_port ? std::string(host)
+                                               : absl::StrCat(host, ":0"));
+  return address.ok() && address->is_loopback();
+}
 
 class Listener final : public AdminListener {
  public:
@@ -61,7 +77,8 @@ class Listener final : public AdminListener {
   asio::io_context context_{1};
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
-  int connections_ = 0;  // of thread_ alone
+  rpc::SharedPlace connections_{kMaxConnections};
+  bool only_loopback_ = false;
   std::thread thread_;
 };
 
@@ -76,6 +93,7 @@ absl::Status Listener::Listen(absl::string_view listen) {
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kMaxConnections, error);
+  only_loopback_ = !error && acceptor_.local_endpoint().address().is_loopback();
   if (error) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", listen, ": ", error.message()));
@@ -98,10 +116,14 @@ asio::awaitable<void> Listener::Accept() {
           asio::redirect_error(asio::use_awaitable, error));
       continue;
     }
-    if (connections_ >= kMaxConnections) continue;
-    ++connections_;
+    const auto client = socket.remote_endpoint(error);
+    if (error) continue;
+    const std::string share = rpc::ShareOfAddress(client.address().to_string());
+    if (connections_.Take(share) != rpc::SharedPlace::Taken::kYes) continue;
     asio::co_spawn(context_, Converse(std::move(socket)),
-                   [this](const std::exception_ptr&) { --connections_; });
+                   [this, share](const std::exception_ptr&) {
+                     connections_.Return(share);
+                   });
   }
 }
 
@@ -135,7 +157,12 @@ Response Listener::Answer(const Request& request) const {
   Response response(http::status::ok, request.version());
   response.keep_alive(request.keep_alive());
   response.set(http::field::content_type, "text/plain; charset=utf-8");
-  if (!is_read) {
+  const auto host = request[http::field::host];
+  if (only_loopback_ && !host.empty() &&
+      !IsLoopbackName(absl::string_view(host.data(), host.size()))) {
+    response.result(http::status::misdirected_request);
+    response.body() = "expected localhost or a loopback address as Host\n";
+  } else if (!is_read) {
     response.result(http::status::method_not_allowed);
     response.set(http::field::allow, "GET, HEAD");
     response.body() = "GET only\n";

@@ -19,7 +19,9 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 // Plain HTTP for those who operate a process: /metrics (Prometheus text),
 // /healthz (200 while the process lives), /readyz (200 while it wants calls,
-// else 503 and why not). One thread, few connections, short time-outs.
+// else 503 and why not). One thread, 64 connections, of which one address gets
+// a quarter, short time-outs. On a loopback address it answers 421 to other
+// names than localhost and loopback addresses.
 class AdminListener {
  public:
   // `registry` and what `ready` refers to outlive the listener; `ready` is

@@ -291,6 +291,10 @@ void Door::LetIn(int socket, const std::string& host, int port) {
     close(socket);
     return OutOfDescriptors();
   }
+  if (!GuardSocket(socket, guest.verdict)) {
+    close(guest.descriptor);
+    return TurnAway(socket, host, "full");
+  }
   guest.peer = PeerKey(host, port);
   guest.share = rpc::ShareOfAddress(host);
   guest.resets_left = options_.resets_at_once;
@@ -324,6 +328,8 @@ void Door::Forget(uint64_t id) {
   const auto found = guests_.find(id);
   if (found == guests_.end()) return;
   // The peer's port may be in use again.
+  const char* broken = found->second.verdict->load();
+  if (broken != nullptr) Cut(broken, &found->second);
   const auto named = by_peer_.find(found->second.peer);
   if (named != by_peer_.end() && named->second == id) by_peer_.erase(named);
   close(found->second.descriptor);

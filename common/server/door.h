@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "common/rpc/log_sampler.h"
 #include "common/rpc/shared_place.h"
+#include "common/server/guarded_sockets.h"
 #include "grpcpp/server_builder.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -91,6 +92,8 @@ class Door {
     int64_t sent = 0;   // to it, at the last look
     int64_t heard = 0;  // how much it had sent when that was less
     bool cut = false;
+    // Of the guard of its socket, where that has cut it.
+    std::shared_ptr<Verdict> verdict = std::make_shared<Verdict>(nullptr);
 
     // Looks at how much has been sent either way; returns what it has sent
     // since it was last seen to get an answer.

@@ -21,20 +21,6 @@ std::string OwnerOf(absl::string_view service) {
   return parts[1];
 }
 
-// Not the owner's state but the request's or the caller's own doing.
-bool IsRefusal(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kOutOfRange:
-      return true;
-    default:
-      return status::Reason(status) == "QUERY_TOO_DEAR";
-  }
-}
-
 }  // namespace
 
 Gathering::Gathering(Invoker* invoker, std::shared_ptr<rpc::Call> call,
@@ -67,7 +53,7 @@ void Gathering::Launch() {
     const std::string method = ask.method;
     std::string request = std::move(ask.request);
     std::unique_ptr<Cancel> handle = invoker_->Unary(
-        method, HeadersOf(*call_), deadline_, std::move(request),
+        method, HeadersForOwnCall(*call_), deadline_, std::move(request),
         [self, ask = std::move(ask)](const UnaryReply& reply) {
           self->Settle(ask, reply);
         });
@@ -112,11 +98,24 @@ void Gathering::Settle(const Asked& asked, const UnaryReply& reply) {
 }
 
 void Gathering::Fail(const Asked& asked, const absl::Status& status) {
-  if (!IsRefusal(status)) {
-    unreachable_.emplace(asked.owner, status);
+  if (OwnerErrorOf(status) != OwnerError::kRefusal) {
+    failures_.emplace(asked.owner, status);
   } else if (asked.refusal == Refusal::kEndsAll && refusal_.ok()) {
     refusal_ = status;
   }
+}
+
+absl::Status Gathering::Failure() const {
+  for (const auto& [owner, status] : failures_) {
+    if (OwnerErrorOf(status) != OwnerError::kDefect) continue;
+    return status::Refuse(
+        absl::StatusCode::kInternal, "DEFECT",
+        absl::StrCat("There is something wrong in ", owner, "-service."));
+  }
+  return Unreachable(
+      absl::StrJoin(failures_, ", ", [](std::string* out, const auto& failure) {
+        absl::StrAppend(out, failure.first, "-service");
+      }));
 }
 
 void Gathering::Cancelled() {

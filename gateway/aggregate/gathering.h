@@ -57,12 +57,15 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   // Starts what has been asked. After this only takes may ask more.
   void Begin();
 
-  // For `all_done`: owners that could not be reached, and an error that is the
+  // For `all_done`: owners that did not answer, and an error that is the
   // request's own fault or the caller's, if there was one.
-  const std::map<std::string, absl::Status>& unreachable() const {
-    return unreachable_;
+  const std::map<std::string, absl::Status>& failures() const {
+    return failures_;
   }
   const absl::Status& refusal() const { return refusal_; }
+  // What the caller is told when failures leave nothing to answer: INTERNAL
+  // where one of them is a defect, else UNAVAILABLE, OWNER_UNREACHABLE.
+  absl::Status Failure() const;
   // Adds x-revision with a revision for each owner that answered.
   void TellRevisions() const;
 
@@ -97,7 +100,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   int under_way_ ABSL_GUARDED_BY(mutex_) = 1;  // Begin's own
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::unique_ptr<Cancel>> handles_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, absl::Status> unreachable_;
+  std::map<std::string, absl::Status> failures_;
   std::map<std::string, std::string> revisions_;
   absl::Status refusal_;
 };

@@ -56,13 +56,10 @@ absl::Status SettleUnreachable(const Gathering& gathering,
                                bool return_partial_success,
                                AskedOwners* owners) {
   if (!gathering.refusal().ok()) return gathering.refusal();
-  const auto& failed = gathering.unreachable();
+  const auto& failed = gathering.failures();
   if (!failed.empty() &&
       (!return_partial_success || failed.size() == owners->asked.size())) {
-    return Unreachable(
-        absl::StrJoin(failed, ", ", [](std::string* out, const auto& owner) {
-          absl::StrAppend(out, owner.first, "-service");
-        }));
+    return gathering.Failure();
   }
   for (const auto& [owner, status] : failed) owners->unreachable.insert(owner);
   return absl::OkStatus();

@@ -183,15 +183,12 @@ absl::StatusOr<std::string> Finish(const GetOverviewRequest& request,
                                    size_t asked, const Gathering& gathering,
                                    Overview* overview) {
   if (!gathering.refusal().ok()) return gathering.refusal();
-  const auto& unreachable = gathering.unreachable();
-  if (!unreachable.empty() &&
-      (!request.return_partial_success() || unreachable.size() == asked)) {
-    return Unreachable(absl::StrJoin(
-        unreachable, ", ", [](std::string* out, const auto& owner) {
-          absl::StrAppend(out, owner.first, "-service");
-        }));
+  const auto& failed = gathering.failures();
+  if (!failed.empty() &&
+      (!request.return_partial_success() || failed.size() == asked)) {
+    return gathering.Failure();
   }
-  for (const auto& owner : unreachable) LeaveOut(owner.first, overview);
+  for (const auto& failure : failed) LeaveOut(failure.first, overview);
   gathering.TellRevisions();
   return overview->SerializeAsString();
 }

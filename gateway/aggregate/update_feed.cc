@@ -28,23 +28,6 @@ std::string ServiceName(absl::string_view owner) {
   return absl::StrCat("//", owner, ".transparency");
 }
 
-// Whether the owner's word concerns the request or the caller, so that asking
-// again would bring the same.
-bool IsFinal(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kUnimplemented:
-      return true;
-    default:
-      return false;
-  }
-}
-
 absl::Duration PauseAfter(int failures) {
   if (failures <= 1) return absl::ZeroDuration();
   thread_local absl::InsecureBitGen random;
@@ -173,7 +156,7 @@ void UpdateFeed::Connect(size_t index, Deeds* deeds) {
                     bytes = request.SerializeAsString()] {
     // Its first answers may come before it is known here.
     std::shared_ptr<AnswerStream> stream = self->invoker_->ServerStream(
-        method, HeadersOf(*self->call_), self->call_->deadline(), bytes,
+        method, HeadersForOwnCall(*self->call_), self->call_->deadline(), bytes,
         std::make_shared<Reader>(self, index, attempt));
     if (stream == nullptr) return;
     self->Do([&](Deeds* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
@@ -247,7 +230,9 @@ void UpdateFeed::Ended(size_t index, const absl::Status& status, Deeds* deeds) {
   // The owner's side is over: nothing is cancelled by this.
   deeds->push_back([stream = std::move(source.stream)] {});
   source.stream = nullptr;
-  if (IsFinal(status)) return Finish(status, deeds);
+  if (OwnerErrorOf(status) == OwnerError::kRefusal) {
+    return Finish(status, deeds);
+  }
   if (source.present_due && source.present_begun) {
     // What is gone by the time it answers again would never be told.
     const bool too_slow = status.code() == absl::StatusCode::kResourceExhausted;

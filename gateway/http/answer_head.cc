@@ -85,7 +85,8 @@ std::string AnswerHead(const Response& response, absl::string_view date,
   if (response.has_body) {
     AppendHeader("Content-Type", response.content_type, &head);
     if (!response.streamed) {
-      absl::StrAppend(&head, "Content-Length: ", response.body.size(), "\r\n");
+      absl::StrAppend(&head, "Content-Length: ", response.content().size(),
+                      "\r\n");
     } else if (!is_http_10) {
       head += "Transfer-Encoding: chunked\r\n";
     }

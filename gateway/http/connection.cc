@@ -341,13 +341,14 @@ Connection::Awaitable<bool> Connection::WriteResponse() {
   const bool with_body = response_.has_body && request_.method != "HEAD";
   const std::array<asio::const_buffer, 2> buffers = {
       asio::buffer(head),
-      with_body ? asio::buffer(response_.body) : asio::const_buffer()};
+      with_body ? asio::buffer(response_.content()) : asio::const_buffer()};
   Enter(Phase::kWrite);
   boost::system::error_code error;
   bytes_out_ = co_await asio::async_write(
       socket_, buffers, asio::redirect_error(asio::use_awaitable, error));
   Report(client_gone_ || error);
   response_.body = std::string();
+  response_.page.reset();
   request_.body = std::string();
   Hold(0);
   if (in_.capacity() > kMostKept && in_.size() < kMostKept) in_.shrink_to_fit();

@@ -107,6 +107,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool CheckFraming();
   void LookForFolds(absl::string_view head);
   bool ParseSome();
+  bool HoldBody();
   ReadResult RefuseParse(boost::beast::error_code error);
   ReadResult Refuse(int http_status, absl::string_view field,
                     absl::string_view problem);
@@ -156,6 +157,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string request_id_;
   Response response_;
   size_t head_bytes_ = 0;
+  size_t body_bytes_ = 0;   // as it came, with what frames it
+  size_t blank_bytes_ = 0;  // before the request
   size_t bytes_in_ = 0;
   size_t bytes_out_ = 0;
   size_t held_ = 0;

@@ -18,6 +18,9 @@
 namespace transparency::gateway::http {
 namespace {
 
+// Of empty lines before a request.
+constexpr size_t kMostBlankBytes = 64;
+
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 
@@ -69,7 +72,11 @@ bool Connection::ParseSome() {
   while (!in_.empty() && !parser_->is_done()) {
     beast::error_code error;
     const size_t used = parser_->put(asio::buffer(in_), error);
-    if (!head_checked_) LookForFolds(absl::string_view(in_).substr(0, used));
+    if (head_checked_) {
+      body_bytes_ += used;
+    } else {
+      LookForFolds(absl::string_view(in_).substr(0, used));
+    }
     in_.erase(0, used);
     if (!head_checked_) {
       // Beast's own limit holds for what is read at once, not for the sum.
@@ -94,10 +101,31 @@ bool Connection::ParseSome() {
       parser_->eager(true);
       Enter(Phase::kBody);
     }
-    Hold(parser_->get().body().size());
+    if (!HoldBody()) return false;
     if (used == 0) break;
   }
   return true;
+}
+
+// Holds what has come of the body. Beast bounds neither the extensions of
+// chunks nor the trailer, which may go on for ever. False when a refusal is
+// due.
+bool Connection::HoldBody() {
+  // A chunk of one byte takes six.
+  constexpr size_t kForEachByte = 8;
+  const size_t body = parser_->get().body().size();
+  const size_t unread = parser_->is_done() ? 0 : in_.size();
+  Hold(body + (parser_->chunked() ? body_bytes_ + unread : 0));
+  if (!head_checked_ || !parser_->chunked() ||
+      body_bytes_ + unread <=
+          shared_.options.max_head_bytes + kForEachByte * body) {
+    return true;
+  }
+  Refuse(400, "body",
+         absl::StrCat("the extensions of its chunks and its trailer have more "
+                      "than ",
+                      shared_.options.max_head_bytes, " bytes"));
+  return false;
 }
 
 Connection::Awaitable<Connection::ReadResult> Connection::ReadRequest() {
@@ -115,13 +143,21 @@ Connection::Awaitable<Connection::ReadResult> Connection::ReadRequest() {
   traceparent_.clear();
   route_ = nullptr;
   bytes_in_ = 0;
-  head_bytes_ = 0;
+  head_bytes_ = body_bytes_ = blank_bytes_ = 0;
   bool begun = false;
   Enter(Phase::kIdle);
   while (true) {
     if (!begun) {
       // An empty line before a request is to be ignored (RFC 9112, 2.2).
-      while (absl::StartsWith(in_, "\r\n")) in_.erase(0, 2);
+      size_t blank = 0;
+      while (absl::StartsWith(absl::string_view(in_).substr(blank), "\r\n")) {
+        blank += 2;
+      }
+      in_.erase(0, blank);
+      blank_bytes_ += blank;
+      if (blank_bytes_ > kMostBlankBytes) {
+        co_return Refuse(400, "request", "expected one, not empty lines");
+      }
     }
     if (!in_.empty() && in_ != "\r") {
       if (!begun) Enter(Phase::kHead);

@@ -43,11 +43,16 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string content_type = "application/json";
   std::string body;
+  // The body in its place, where many answers share it: it takes no memory of
+  // its own, however slowly clients read.
+  std::shared_ptr<const std::string> page;
   bool has_body = true;                           // false for 204 and 304
   bool compressed = false;                        // the body is gzip
   bool streamed = false;                          // the body comes in pieces
   bool close = false;                             // the connection ends with it
   absl::StatusCode code = absl::StatusCode::kOk;  // for the observer
+
+  const std::string& content() const { return page != nullptr ? *page : body; }
 };
 
 // Turns the answers of one streaming call into the body of one HTTP answer,

@@ -27,9 +27,12 @@ constexpr std::pair<const char*, const char*> kPageHeaders[] = {
 
 Page::Page(std::string content_type, std::string body)
     : content_type_(std::move(content_type)),
-      body_(std::move(body)),
-      etag_(HttpEtag("", body_)) {
-  if (!Gzip().Compress(body_, &compressed_)) compressed_.clear();
+      body_(std::make_shared<const std::string>(std::move(body))),
+      etag_(HttpEtag("", *body_)) {
+  std::string compressed;
+  if (Gzip().Compress(*body_, &compressed)) {
+    compressed_ = std::make_shared<const std::string>(std::move(compressed));
+  }
 }
 
 Response Page::Answer(const Request& request) const {
@@ -47,10 +50,10 @@ Response Page::Answer(const Request& request) const {
     return response;
   }
   response.compressed =
-      !compressed_.empty() &&
+      compressed_ != nullptr &&
       AcceptsGzip(request.Header("accept-encoding").value_or(""));
   response.headers.emplace_back("ETag", etag_);
-  response.body = response.compressed ? compressed_ : body_;
+  response.page = response.compressed ? compressed_ : body_;
   return response;
 }
 

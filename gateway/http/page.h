@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "gateway/http/exchange.h"
@@ -17,8 +18,8 @@ class Page {
 
  private:
   const std::string content_type_;
-  const std::string body_;
-  std::string compressed_;  // empty when that is no shorter
+  const std::shared_ptr<const std::string> body_;
+  std::shared_ptr<const std::string> compressed_;  // null when no shorter
   const std::string etag_;
 };
 

@@ -91,6 +91,34 @@ rpc::Metadata HeadersOf(const rpc::Call& call) {
   return headers;
 }
 
+rpc::Metadata HeadersForOwnCall(const rpc::Call& call) {
+  rpc::Metadata headers = HeadersOf(call);
+  headers.erase(std::remove_if(headers.begin(), headers.end(),
+                               [](const auto& header) {
+                                 return header.first == "x-goog-fieldmask";
+                               }),
+                headers.end());
+  return headers;
+}
+
+OwnerError OwnerErrorOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kUnknown:
+      return OwnerError::kDefect;
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kUnavailable:
+      return OwnerError::kAway;
+    case absl::StatusCode::kResourceExhausted:
+      return status::Reason(status) == "QUERY_TOO_DEAR" ? OwnerError::kRefusal
+                                                        : OwnerError::kAway;
+    default:
+      return OwnerError::kRefusal;
+  }
+}
+
 OnwardCall::OnwardCall(Owner* owner, absl::string_view method,
                        const rpc::Metadata& headers, absl::Time deadline)
     : owner_(owner), method_(method) {

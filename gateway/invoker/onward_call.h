@@ -16,6 +16,18 @@ namespace transparency::gateway {
 // that it goes by.
 rpc::Metadata HeadersOf(const rpc::Call& call);
 
+// Those of a call that this process makes itself for one that it received: the
+// field mask of that is of its own answer.
+rpc::Metadata HeadersForOwnCall(const rpc::Call& call);
+
+// What an owner's error says.
+enum class OwnerError {
+  kRefusal,  // of the request or the caller: asking again brings the same
+  kDefect,   // something is wrong there
+  kAway,     // it cannot answer now
+};
+OwnerError OwnerErrorOf(const absl::Status& status);
+
 // What every call to an owner has in common, unary or streaming: its context,
 // and what is learnt from its answer. Not thread-safe.
 class OnwardCall {

@@ -5,10 +5,12 @@ import subprocess
 import threading
 import types
 
+import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 import contract
-from fake_owner import FakeOwner, wait
+from fake_owner import FakeOwner, fail, wait
 from raw_grpc import front_of
 from suite import SERVICES, wait_until
 
@@ -87,6 +89,42 @@ def test_centres_are_asked_at_the_same_time(behind):
     answer = contract.answer("gateway", "GetOverview", ask(made, "GetOverview").result(PATIENCE))
     assert not answer.unreachable
     assert [entry.centre for entry in answer.centre.centres] == [f"//centre.transparency/{name}" for name in CENTRES]
+
+
+def broken(code):
+    """An owner's own word, which says more than a code and a message."""
+    details = status_pb2.Status(code=code.value[0], message="broken")
+    details.details.add().Pack(error_details_pb2.ErrorInfo(reason="DEFECT", domain="centre.transparency"))
+    return fail(code, "broken", details.SerializeToString())
+
+
+def test_a_centre_that_is_gone_meanwhile_is_no_service_out_of_reach(behind):
+    made = behind(centre={"ListCentres": centres(), "SearchAvailability": fail(grpc.StatusCode.NOT_FOUND, "gone")})
+    answer = contract.answer("gateway", "GetOverview", ask(made, "GetOverview").result(PATIENCE))
+    assert not answer.unreachable and len(answer.centre.centres) == len(CENTRES)
+
+
+@pytest.mark.parametrize("method", ASKED)
+def test_a_defect_of_an_owner_is_not_told_as_out_of_reach(behind, method):
+    owner = {"GetOverview": "certification", "Search": "standards", "ListTimeline": "centre"}[method]
+    methods = {name: dict.fromkeys(asked, broken(grpc.StatusCode.INTERNAL) if name == owner else answer_with(
+        centre_pb2.ListCentresResponse())) for name, asked in ASKED[method].items()}
+    made = behind(**methods)
+    refusal = made.client.refused("gateway", method, **REQUESTS[method])
+    assert (refusal.code, refusal.info.reason) == ("INTERNAL", "DEFECT")
+    assert owner in refusal.message
+    answer = made.client.call("gateway", method, **REQUESTS[method], return_partial_success=True)
+    assert list(answer.unreachable) == [f"//{owner}.transparency"]
+
+
+@pytest.mark.parametrize("method", ASKED)
+def test_a_mask_of_the_answer_is_not_handed_on(behind, method):
+    methods = {owner: dict.fromkeys(asked, answer_with(centre_pb2.ListCentresResponse()))
+               for owner, asked in ASKED[method].items()}
+    made = behind(**methods)
+    made.client.raw(contract.path("gateway", method), contract.request("gateway", method, **REQUESTS[method])
+                    .SerializeToString(), metadata=[("x-goog-fieldmask", "not_configured")])
+    assert made.calls() and not any("x-goog-fieldmask" in call.metadata for call in made.calls())
 
 
 def asked_and_unanswered(behind, method):

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import socket
 import subprocess
 import time
 
@@ -145,3 +146,23 @@ def test_beyond_the_loopback_is_refused_unless_told(suite):
     assert done.returncode != 0 and "--insecure" in done.stderr, done.stderr
     told = suite.service("standards", "--listen=0.0.0.0:0", "--insecure")
     assert told.popen.poll() is None
+
+
+def test_one_address_leaves_room_at_the_metrics_port(suite):
+    process = suite.service("standards")
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            client = stack.enter_context(socket.socket())
+            client.bind(("127.0.0.90", 0))
+            client.connect(("127.0.0.1", process.metrics_port))
+            client.sendall(b"G")
+        assert process.page("/readyz")[0] == 200
+
+
+def test_the_metrics_port_answers_no_foreign_name(suite):
+    process = suite.service("standards")
+    for host, status in (("evil.example", b"421"), ("evil.example:1", b"421"), ("127.0.0.1.evil.example", b"421"),
+                         ("localhost", b"200"), ("127.0.0.1:7190", b"200"), ("[::1]:7190", b"200"), ("[::1]", b"200")):
+        with socket.create_connection(("127.0.0.1", process.metrics_port), timeout=10) as client:
+            client.sendall(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert client.makefile("rb").readline().split()[1] == status, host

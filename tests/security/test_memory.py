@@ -1,6 +1,7 @@
 """What one client can make a process hold: bounded, given back, and no harm to others."""
 
 import contextlib
+import socket
 import threading
 import zlib
 
@@ -9,8 +10,9 @@ import pytest
 
 import clients
 import contract
-from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, Connection, call_headers, frame, message
-from suite import wait_until
+from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, Connection,
+                   call_headers, frame, message)
+from suite import Http, wait_until
 from victim import Victim, resident_mb
 
 GET = "/transparency.standards.v1.StandardsService/GetOrganization"
@@ -188,30 +190,90 @@ def test_untaken_answers_of_an_open_connection_are_given_up(whole, front):
         thread.join()
 
 
-def endless_headers(process):
+# What a block of headers may be made of: long literals, and fields of one byte each, which refer to one before.
+PIECES = {
+    "literals": (b"", (b"\x00\x03abc\x7f\x81\x7e" + b"x" * 16381)[:16384]),
+    "references": (b"\x40\x01a\x01b", b"\xbe" * 16384),
+}
+
+
+def endless_headers(process, kind):
     """Header blocks that go on for ever."""
-    piece = frame(9, 0, 1, (b"\x00\x03abc\x7f\x81\x7e" + b"x" * 16381)[:16384])
+    first, piece = PIECES[kind]
 
     def burst(stop):
         with Connection(process.grpc_port, source="127.0.0.68") as connection:
             drain(connection)
-            connection.send(frame(HEADERS, 0, 1, call_headers(GET)))
+            connection.send(frame(HEADERS, 0, 1, call_headers(GET) + first))
             for _ in range(2000):
                 if stop.is_set():
                     return
-                connection.send(piece)
+                connection.send(frame(CONTINUATION, 0, 1, piece))
     return again_and_again(burst)
 
 
-def test_headers_without_end_are_cut_off(whole, front):
+@pytest.mark.parametrize("kind", PIECES)
+def test_headers_without_end_are_cut_off(whole, front, kind):
     victim = Victim(front, None)
     for process in (front, whole.owners["standards"]):
         before = resident_mb(process)
         with Peak(process) as peak:
-            ratio = worst(victim, endless_headers(process))
+            ratio = worst(victim, endless_headers(process, kind))
         assert peak.mb - before < 60, (before, peak.mb)
         assert ratio <= 2, ratio
         assert process.popen.poll() is None, process.tail()
+
+
+def crowded_calls(process):
+    """Calls with as many fields as fit, one block after another; nothing of their ends is taken."""
+    block = call_headers(GET) + b"\x40\x01a\x01b" + b"\xbe" * 240
+
+    def burst(stop):
+        with Connection(process.grpc_port, initial_window_size=0, source="127.0.0.69") as connection:
+            for stream in range(1, 40_001, 2):
+                if stop.is_set():
+                    return
+                connection.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, block))
+    return again_and_again(burst)
+
+
+def test_calls_with_many_fields_are_bounded(whole, front):
+    victim = Victim(front, None)
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        with Peak(process) as peak:
+            ratio = worst(victim, crowded_calls(process))
+        assert peak.mb - before < 250, (before, peak.mb)
+        assert ratio <= 2, ratio
+        wait_until(lambda process=process: at_rest(process), "the calls to be gone", 15)
+
+
+def asking(process, kind):
+    """Frames that want an answer each, as fast as they go; the answers are taken."""
+    asks = {"ping": frame(PING, 0, 0, bytes(8)), "settings": frame(SETTINGS, 0, 0)}[kind] * 500
+
+    # Each from an address of its own, for that is kept out for a while.
+    source = {"ping": "127.0.0.70", "settings": "127.0.0.71"}[kind]
+
+    def burst(stop):
+        with Connection(process.grpc_port, source=source) as connection:
+            drain(connection)
+            while not stop.is_set():
+                connection.send(asks)
+    return again_and_again(burst)
+
+
+@pytest.mark.parametrize("kind", ["ping", "settings"])
+def test_whoever_asks_for_answers_without_end_is_cut_off(whole, front, kind):
+    victim = Victim(front, None)
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        closed = process.metric("grpc_connections_closed_total", cause="pings")
+        with Peak(process) as peak:
+            ratio = worst(victim, asking(process, kind))
+        assert process.metric("grpc_connections_closed_total", cause="pings") > closed
+        assert peak.mb - before < 60, (before, peak.mb)
+        assert ratio <= 2, ratio
 
 
 def test_whoever_sends_much_and_is_answered_is_no_attacker(whole, front):
@@ -224,3 +286,40 @@ def test_whoever_sends_much_and_is_answered_is_no_attacker(whole, front):
                      for _ in range(50)]
             assert {call.code() for call in calls} <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
         assert process.metric("grpc_connections_closed_total") == before
+
+
+def test_pages_that_nobody_reads_take_no_memory(front):
+    """The API's description is half a megabyte; hundreds of clients ask for it and read nothing of it."""
+    before = resident_mb(front)
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as stack, Peak(front) as peak:
+        for number in range(900):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.bind((f"127.0.1.{1 + number % 9}", 0))
+            client.connect(("127.0.0.1", front.http_port))
+            client.sendall(request)
+        assert Http(front.http_port).call("GET", "/healthz")[0] == 200
+    assert peak.mb - before < 60, (before, peak.mb)
+
+
+ENDLESS = {"trailers": (b"0\r\n", b"x: y\r\n" * 2730), "one trailer": (b"0\r\nx: ", b"x" * 16384),
+           "extension": (b"1;", b"x" * 16384), "empty lines": (b"", b"\r\n" * 8192)}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_frames_a_body_is_bounded(front, method, kind):
+    begin, piece = ENDLESS[kind]
+    before = resident_mb(front)
+    head = f"{method} /standards/v1/organizations/ietf HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Peak(front) as peak, socket.create_connection(("127.0.0.1", front.http_port), timeout=10) as client:
+        client.sendall((head.encode() if begin else b"") + begin)
+        answer = b"HTTP/1.1 400"
+        with contextlib.suppress(OSError):
+            for _ in range(20_000):
+                client.sendall(piece)
+            answer = client.recv(12)
+        assert answer == b"HTTP/1.1 400"
+    assert peak.mb - before < 40, (before, peak.mb)
+    assert Http(front.http_port).call("GET", "/healthz")[0] == 200

@@ -201,9 +201,15 @@ TEST_F(FollowerTest, IsStaleOnceItsLastProofIsTooOld) {
   const absl::Status stale = replica.store().Fresh();
   EXPECT_EQ(stale.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status::Reason(stale), "STALE");
+  // Balancers are told, and told again when it is over.
+  EXPECT_TRUE(TestReplica::Eventually(
+      [&] { return replica.serving_changes().size() == 1; }));
   gate.Open();
   EXPECT_TRUE(
       TestReplica::Eventually([&] { return replica.store().Fresh().ok(); }));
+  EXPECT_TRUE(TestReplica::Eventually(
+      [&] { return replica.serving_changes().size() == 2; }));
+  EXPECT_THAT(replica.serving_changes(), ElementsAre(false, true));
 }
 
 struct CommitCase {
