@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 import journal_proof
-from clients import Refused, bearer, channel
+from clients import Refused, bearer, channel, reason
 from suite import Http, psql, wait_until
-from watch import Event, Watch
+from watch import Watch
 
 from transparency.journal.v1 import journal_pb2  # pylint: disable=import-error
 from transparency.standards.v1 import journal_service_pb2_grpc as standards_journal  # pylint: disable=import-error
