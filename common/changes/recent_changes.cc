@@ -138,7 +138,7 @@ std::shared_ptr<const std::string> RecentChanges::EventAt(
   // What the map and the pointer take beside the texts.
   constexpr size_t kOverhead = 128;
   kept = make();
-  const std::shared_ptr<const std::string> event = kept;
+  std::shared_ptr<const std::string> event = kept;
   const size_t bytes = fingerprint.size() + event->size() + kOverhead;
   change.event_bytes += bytes;
   event_bytes_ += bytes;
