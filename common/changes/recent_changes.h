@@ -45,8 +45,8 @@ class RecentChanges {
     size_t bytes = size_t{64} << 20;
     // Events of older entries are made each time they are asked for.
     size_t with_events = 1024;
-    // Of the events that are kept, about: signed-in callers may each have their
-    // own.
+    // The kept events take about so many bytes at most, since signed-in callers
+    // may each have their own.
     size_t event_bytes = size_t{64} << 20;
   };
   struct ByName {

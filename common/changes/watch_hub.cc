@@ -154,7 +154,7 @@ absl::Status WatchHub::Open(std::shared_ptr<rpc::Call> call,
   if (!plan.ok()) return plan.status();
   absl::Status fresh = store_->Fresh();
   if (!fresh.ok()) return fresh;
-  // Of what waits for a revision, which reads do too.
+  // Reads wait for revisions too, so that one caller's watches get a share.
   auto waiting = std::make_shared<rpc::Seats>();
   if (plan->resume.has_value()) {
     if (waits_.Take(call->share_key()) != rpc::SharedPlace::Taken::kYes) {

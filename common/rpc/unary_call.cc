@@ -70,7 +70,10 @@ class UnaryCall final : public Call,
   absl::Status TakeReadMask();
   absl::StatusOr<std::string> Masked(const std::string& answer) const;
   void AdmitThenDispatch();
-  void Dispatch(std::unique_ptr<google::protobuf::Message> request);
+  // `at_once`: on the queue's thread. A call that was held back goes on
+  // wherever what it waited for has come, on the writer's thread, say.
+  void Dispatch(std::unique_ptr<google::protobuf::Message> request,
+                bool at_once);
   absl::StatusOr<std::string> RunDirect(google::protobuf::Message* request);
   // False when the read is to begin anew in the pool.
   bool Try(google::protobuf::Message* request);
@@ -181,17 +184,19 @@ void UnaryCall::AdmitThenDispatch() {
                   if (call->abandoned()) {
                     return call->Answer(AbandonedStatus(*call));
                   }
-                  call->Dispatch(std::move(call->request_message_));
+                  call->Dispatch(std::move(call->request_message_),
+                                 /*at_once=*/false);
                 });
-  if (at_once) Dispatch(std::move(request_message_));
+  if (at_once) Dispatch(std::move(request_message_), at_once);
 }
 
-void UnaryCall::Dispatch(std::unique_ptr<google::protobuf::Message> request) {
+void UnaryCall::Dispatch(std::unique_ptr<google::protobuf::Message> request,
+                         bool at_once) {
   const Row& row = *served_->row;
   if (row.unary) return RunAsync(std::move(request));
   if (row.place == Place::kInline) return Answer(RunDirect(request.get()));
   // Whoever has reads in the pool has his turns there.
-  if (row.place == Place::kTried && core_->pool().HasNoneOf(*this) &&
+  if (row.place == Place::kTried && at_once && core_->pool().HasNoneOf(*this) &&
       Try(request.get())) {
     return;
   }

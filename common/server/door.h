@@ -92,7 +92,7 @@ class Door {
     int64_t sent = 0;   // to it, at the last look
     int64_t heard = 0;  // how much it had sent when that was less
     bool cut = false;
-    // Of the guard of its socket, where that has cut it.
+    // The guard of the socket says here why it has cut the connection.
     std::shared_ptr<Verdict> verdict = std::make_shared<Verdict>(nullptr);
 
     // Looks at how much has been sent either way; returns what it has sent

@@ -48,10 +48,10 @@ class FieldCounter {
 class FrameGuard {
  public:
   struct Limits {
-    // Of one call's headers, and of its trailers.
+    // One call's headers, and its trailers, may have so much.
     int fields = 256;
     size_t block_bytes = size_t{128} << 10;
-    // Frames that ask for an answer of their own, PING and SETTINGS.
+    // PING and SETTINGS ask for an answer of their own; so many may come.
     double asks_per_second = 20;
     double asks_at_once = 200;
   };

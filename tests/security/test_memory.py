@@ -248,6 +248,19 @@ def test_calls_with_many_fields_are_bounded(whole, front):
         wait_until(lambda process=process: at_rest(process), "the calls to be gone", 15)
 
 
+def test_half_open_blocks_on_many_connections_are_bounded(whole, front):
+    """As many connections as one address may have, each with as many fields of one byte as a block may have."""
+    block = call_headers(GET) + b"\x40\x01a\x01b" + b"\xbe" * 240
+    for process in (front, whole.owners["standards"]):
+        before = resident_mb(process)
+        with contextlib.ExitStack() as stack, Peak(process) as peak:
+            for _ in range(1000):
+                connection = stack.enter_context(Connection(process.grpc_port, source="127.0.0.72"))
+                connection.send(frame(HEADERS, 0, 1, block))
+            assert Victim(front, None).call() < 2000
+        assert peak.mb - before < 300, (before, peak.mb)
+
+
 def asking(process, kind):
     """Frames that want an answer each, as fast as they go; the answers are taken."""
     asks = {"ping": frame(PING, 0, 0, bytes(8)), "settings": frame(SETTINGS, 0, 0)}[kind] * 500
