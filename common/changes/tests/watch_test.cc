@@ -465,6 +465,24 @@ TEST_F(WatchTest, EndsWithTheHistory) {
   EXPECT_EQ(status::Reason(again.End()), "HISTORY_CHANGED");
 }
 
+TEST_F(WatchTest, OneCallersWatchesThatWaitLeaveRoomForOthers) {
+  WatchOptions options;
+  options.waits = 8;
+  Desk& desk = NewDesk(options);
+  const WatchChangesRequest above_head = After("99.00000000");
+  Watcher one(&desk.hub(), kPublic, above_head);
+  Watcher two(&desk.hub(), kPublic, above_head);
+  Watcher three(&desk.hub(), kPublic, above_head);
+  EXPECT_EQ(status::Reason(three.End()), "OVERLOADED");
+  Watcher other(&desk.hub(), kAnn, above_head);
+  for (Watcher* watcher : {&one, &two, &other}) {
+    EXPECT_EQ(status::Reason(watcher->End()), "REVISION_ABOVE_HEAD");
+  }
+  // The seats are given back.
+  Watcher again(&desk.hub(), kPublic, above_head);
+  EXPECT_EQ(status::Reason(again.End()), "REVISION_ABOVE_HEAD");
+}
+
 // Keeps what a replica applies.
 class Keeper : public journal::StoreObserver {
  public:

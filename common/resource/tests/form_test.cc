@@ -167,6 +167,23 @@ TEST_F(FormTest, HidesFieldsFromWhoMayNotSeeThem) {
       MessageDifferencer::Equals(Seen(*item, the_staff), item->message()));
 }
 
+TEST_F(FormTest, ALookLeavesNoMessageBehindInWhatWasReadBack) {
+  const std::string body = Full().SerializeAsString();
+  std::unique_ptr<Message> reading;
+  const auto item =
+      Item::Read(kind(), {body, "", "", 1}, absl::Now(), &reading);
+  ASSERT_NE(item, nullptr);
+  for (const Caller& caller : {the_public, a_stranger, the_owner, the_staff}) {
+    const Form form(kind(), caller);
+    EXPECT_TRUE(form.Sees(*item));
+    std::string bytes;
+    form.Bytes(*item, &bytes);
+  }
+  // A kept message would be the answer, and the scratch left alone.
+  std::unique_ptr<Message> scratch;
+  EXPECT_EQ(&item->message(&scratch), scratch.get());
+}
+
 TEST_F(FormTest, HidesResourcesFromWhoMayNotSeeThem) {
   Book draft = Full();
   draft.set_state(Book::DRAFT);

@@ -361,6 +361,25 @@ TEST(Pool, ATriedReadThatTakesLongBeginsAnewInThePool) {
   EXPECT_EQ(context.GetServerInitialMetadata().count("x-run"), 1u);
 }
 
+TEST(Pool, AReadThatWasHeldBackIsNotTriedWhereTheWaitEnds) {
+  std::thread waiter;
+  ServiceOptions options;
+  options.admission = [&waiter](const std::shared_ptr<Call>&,
+                                std::function<void(absl::Status)> resume) {
+    waiter =
+        std::thread([resume = std::move(resume)] { resume(absl::OkStatus()); });
+    return false;
+  };
+  TrialServer server(options, Place::kTried);
+  LongRead read;
+  server.scan = [&](Call& call, const Text& text) { return read(call, text); };
+  grpc::ClientContext context;
+  Text answer;
+  EXPECT_TRUE(server.Stub()->Scan(&context, MakeText("x"), &answer).ok());
+  EXPECT_EQ(read.trials, 0);
+  waiter.join();
+}
+
 TEST(Pool, WhoeverHasAReadInThePoolIsNotTried) {
   TrialServer server({}, Place::kTried);
   LongRead read;
