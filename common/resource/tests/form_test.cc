@@ -181,7 +181,8 @@ TEST_F(FormTest, ALookLeavesNoMessageBehindInWhatWasReadBack) {
   }
   // A kept message would be the answer, and the scratch left alone.
   std::unique_ptr<Message> scratch;
-  EXPECT_EQ(&item->message(&scratch), scratch.get());
+  const Message& message = item->message(&scratch);
+  EXPECT_EQ(&message, scratch.get());
 }
 
 TEST_F(FormTest, HidesResourcesFromWhoMayNotSeeThem) {
