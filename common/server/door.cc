@@ -328,8 +328,11 @@ void Door::Forget(uint64_t id) {
   const auto found = guests_.find(id);
   if (found == guests_.end()) return;
   // The peer's port may be in use again.
-  const char* broken = found->second.verdict->load();
-  if (broken != nullptr) Cut(broken, &found->second);
+  const FrameGuard::Breach* broken = found->second.verdict->load();
+  if (broken != nullptr) {
+    if (broken->attack) KeepOut(found->second.share);
+    Tell(broken->limit, found->second);
+  }
   const auto named = by_peer_.find(found->second.peer);
   if (named != by_peer_.end() && named->second == id) by_peer_.erase(named);
   close(found->second.descriptor);
@@ -414,18 +417,26 @@ void Door::Cut(const char* cause, Guest* guest) {
   if (connect(guest->descriptor, &none, sizeof(none)) != 0) {
     shutdown(guest->descriptor, SHUT_RDWR);
   }
+  KeepOut(guest->share);
+  Tell(cause, *guest);
+}
+
+void Door::KeepOut(const std::string& share) {
   const absl::Time now = absl::Now();
   constexpr size_t kMany = 1024;
   if (kept_out_.size() > kMany) {
     absl::erase_if(kept_out_,
                    [now](const auto& kept) { return kept.second <= now; });
   }
-  kept_out_[guest->share] = now + options_.penalty;
+  kept_out_[share] = now + options_.penalty;
+}
+
+void Door::Tell(const char* cause, const Guest& guest) {
   closed_.Add({{"cause", cause}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {
     rpc::LogLine(spdlog::level::warn, "connection closed")
-        .Text("peer", guest->peer)
+        .Text("peer", guest.peer)
         .Text("cause", cause)
         .Number("left_out_before", static_cast<double>(left_out));
   }

@@ -119,6 +119,11 @@ class Door {
   void CutMonologues() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cut(const char* cause, Guest* guest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Refuses the address for a while.
+  void KeepOut(const std::string& share) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts and logs that a connection was closed because of its client.
+  void Tell(const char* cause, const Guest& guest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsKeptOut(const std::string& share)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Guest* Find(absl::string_view peer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

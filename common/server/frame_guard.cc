@@ -9,6 +9,10 @@ constexpr uint8_t kHeaders = 1, kSettings = 4, kPing = 6, kContinuation = 9;
 constexpr uint8_t kAck = 0x1, kPadded = 0x8, kPriority = 0x20;
 constexpr size_t kPriorityBytes = 5;
 
+constexpr FrameGuard::Breach kHeaderBytes = {"header bytes", false};
+constexpr FrameGuard::Breach kHeaderFields = {"header fields", false};
+constexpr FrameGuard::Breach kPings = {"pings", true};
+
 }  // namespace
 
 void FieldCounter::Take(absl::string_view bytes) {
@@ -112,7 +116,7 @@ void FrameGuard::BeginFrame(absl::Time now) {
         type == kHeaders && (flags & kPriority) != 0 ? kPriorityBytes : 0;
     padding_ = 0;
     block_bytes_ += payload_left_;
-    if (block_bytes_ > limits_.block_bytes) broken_ = "header bytes";
+    if (block_bytes_ > limits_.block_bytes) broken_ = &kHeaderBytes;
   } else if ((type == kPing || type == kSettings) && (flags & kAck) == 0) {
     asks_left_ =
         std::min(limits_.asks_at_once,
@@ -122,7 +126,7 @@ void FrameGuard::BeginFrame(absl::Time now) {
                                          limits_.asks_per_second));
     refilled_ = now;
     asks_left_ -= 1;
-    if (asks_left_ < 0) broken_ = "pings";
+    if (asks_left_ < 0) broken_ = &kPings;
   }
 }
 
@@ -140,7 +144,7 @@ void FrameGuard::TakeHeaders(absl::string_view bytes) {
   left -= skipped;
   const size_t fields = left > padding_ ? left - padding_ : 0;
   counter_.Take(bytes.substr(0, fields));
-  if (counter_.fields() > limits_.fields) broken_ = "header fields";
+  if (counter_.fields() > limits_.fields) broken_ = &kHeaderFields;
 }
 
 }  // namespace transparency::server

@@ -47,6 +47,14 @@ class FieldCounter {
 // at a time.
 class FrameGuard {
  public:
+  // A limit that was broken.
+  struct Breach {
+    const char* limit;  // a short word
+    // No client does so in good faith: its address is kept out for a while. Of
+    // clients that share an address, one with too many headers must not cost
+    // the others theirs.
+    bool attack;
+  };
   struct Limits {
     // One call's headers, and its trailers, may have so much.
     int fields = 256;
@@ -63,15 +71,15 @@ class FrameGuard {
   // Takes the next bytes of the connection, from its first on. False once a
   // limit is broken, and from then on.
   bool Take(absl::string_view bytes, absl::Time now);
-  // Which limit was broken: a short word; null while none is.
-  const char* broken() const { return broken_; }
+  // The limit that was broken, which stays for good; null while none is.
+  const Breach* broken() const { return broken_; }
 
  private:
   void BeginFrame(absl::Time now);
   void TakeHeaders(absl::string_view bytes);
 
   const Limits limits_;
-  const char* broken_ = nullptr;
+  const Breach* broken_ = nullptr;
   size_t preface_left_ = 24;
   uint8_t head_[9] = {};
   size_t head_size_ = 0;

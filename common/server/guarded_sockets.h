@@ -8,7 +8,7 @@
 namespace transparency::server {
 
 // What became of a guarded socket: the limit that its client broke, or null.
-using Verdict = std::atomic<const char*>;
+using Verdict = std::atomic<const FrameGuard::Breach*>;
 
 // Has a FrameGuard look at whatever recvmsg reads of `socket`, until the socket
 // is closed; once a limit is broken, recvmsg fails with ECONNRESET. False when

@@ -9,7 +9,7 @@ import pytest
 
 import centre_town
 import contract
-from clients import bearer, channel
+from clients import bearer, channel, reason
 from raw_grpc import RawClient
 from suite import Http
 from watch import BEGINNING, Event, Watch
@@ -336,7 +336,14 @@ def test_the_journal_is_of_the_caller(world, service):
             continue
         assert not holds_hidden(opened(service, answer.resource)), change
     assert shown_to_staff >= 1
-    for fields in ({"resume_token": BEGINNING}, {"include_present_state": True}):
+    deletions = [change for change in entries if change.kind == change_pb2.Change.DELETED]
+    if deletions:
+        # From before a deletion nothing is told.
+        with contextlib.closing(Watch(journal, token, resume_token=BEGINNING)) as watch:
+            assert watch.next() is None and reason(watch.error) == "HISTORY_CHANGED"
+        last = max(deletions, key=lambda change: change.revision)
+    for fields in ({"resume_token": f"{last.revision}.{last.digest[:8]}" if deletions else BEGINNING},
+                   {"include_present_state": True}):
         with contextlib.closing(Watch(journal, token, **fields)) as watch:
             while (event := watch.next()).type != Event.BOOKMARK:
                 text = event.name + (opened(service, event.resource) if event.HasField("resource") else "")

@@ -166,3 +166,15 @@ def test_the_metrics_port_answers_no_foreign_name(suite):
         with socket.create_connection(("127.0.0.1", process.metrics_port), timeout=10) as client:
             client.sendall(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             assert client.makefile("rb").readline().split()[1] == status, host
+
+
+def test_one_with_too_many_headers_costs_others_of_its_address_nothing(suite):
+    process = suite.service("standards")
+    suite.seed("standards", process)
+    with Connection(process.grpc_port) as connection:
+        connection.send(frame(HEADERS, END_HEADERS | END_STREAM, 1,
+                              call_headers(GET) + b"\x40\x01a\x01b" + b"\xbe" * 300))
+        for _ in connection.frames():
+            pass
+    wait_until(lambda: process.metric("grpc_connections_closed_total", cause="header fields") == 1, "the end to be told")
+    assert answers(process)

@@ -84,7 +84,8 @@ TEST_F(FrameGuardTest, BoundsTheFieldsOfABlockOverItsFrames) {
   EXPECT_TRUE(Take(Frame(kHeaders, 0, std::string(5, '\x82'))));
   EXPECT_TRUE(Take(Frame(kContinuation, 0, std::string(5, '\x82'))));
   EXPECT_FALSE(Take(Frame(kContinuation, 4, "\x82")));
-  EXPECT_STREQ(guard_.broken(), "header fields");
+  EXPECT_STREQ(guard_.broken()->limit, "header fields");
+  EXPECT_FALSE(guard_.broken()->attack);
   EXPECT_FALSE(Take(Frame(kData, 0, "")));
 }
 
@@ -93,7 +94,8 @@ TEST_F(FrameGuardTest, BoundsTheBytesOfABlockBeforeTheyCome) {
   EXPECT_TRUE(Take(Frame(kHeaders, 4, text)));
   EXPECT_TRUE(Take(Frame(kHeaders, 0, text)));
   EXPECT_FALSE(Take(Frame(kContinuation, 0, text).substr(0, 9)));
-  EXPECT_STREQ(guard_.broken(), "header bytes");
+  EXPECT_STREQ(guard_.broken()->limit, "header bytes");
+  EXPECT_FALSE(guard_.broken()->attack);
 }
 
 TEST_F(FrameGuardTest, PaddingAndPriorityAreNoFields) {
@@ -126,7 +128,8 @@ TEST_F(FrameGuardTest, BoundsWhatAsksForAnswers) {
   now_ += absl::Seconds(2);
   EXPECT_TRUE(Take(ping + ping));
   EXPECT_FALSE(Take(ping));
-  EXPECT_STREQ(guard_.broken(), "pings");
+  EXPECT_STREQ(guard_.broken()->limit, "pings");
+  EXPECT_TRUE(guard_.broken()->attack);
 }
 
 }  // namespace
