@@ -51,6 +51,20 @@ absl::StatusOr<bool> IsDescending(const std::string& order_by) {
                                 "expected `revision desc` or `revision`");
 }
 
+// The entry as the caller is told it, who sees the resource. `less`: without
+// names of what is deleted now. The public form with them is not to be guessed
+// from its digest.
+journal::v1::Change ToldChange(const resource::Snapshot& now,
+                               const journal::Entry& entry, bool less) {
+  const std::string service = now.catalogue().service();
+  if (!less) return ToChange(service, entry);
+  journal::v1::Change change = ToWithheldChange(service, entry);
+  change.set_name(entry.name);
+  change.set_kind(entry.kind);
+  change.set_step(entry.step);
+  return change;
+}
+
 // Whether the caller could have read the resource before or after the entry,
 // and it has not been deleted since.
 bool Told(const JournalRow& row, const resource::Snapshot& now,
@@ -223,11 +237,16 @@ absl::StatusOr<std::string> Lister::Run(postgres::Session* session) {
     auto rows = Next(session);
     if (!rows.ok()) return rows.status();
     for (const JournalRow& row : *rows) {
-      const bool told = Told(row, *now_, call_.caller());
-      if (!told && !request_.include_withheld()) continue;
-      room =
-          Add(row.entry.revision, told ? ToChange(service, row.entry)
-                                       : ToWithheldChange(service, row.entry));
+      if (!Told(row, *now_, call_.caller())) {
+        if (!request_.include_withheld()) continue;
+        room = Add(row.entry.revision, ToWithheldChange(service, row.entry));
+      } else {
+        const resource::Form form(*row.kind, call_.caller());
+        const bool less =
+            WithoutDeleted(form, *row.after, call_.caller(),
+                           DeletedBy(*now_, *row.after)) != nullptr;
+        room = Add(row.entry.revision, ToldChange(*now_, row.entry, less));
+      }
       if (!room) break;
     }
   }
@@ -309,18 +328,22 @@ absl::StatusOr<std::string> FindAt(postgres::Session* session,
     return status::NotFound(wanted.kind->type, request.name());
   }
   GetResourceAtResponse response;
-  std::unique_ptr<Message> scratch;
-  const Message& seen = form.Of(*(*row)->after, &scratch);
-  std::unique_ptr<Message> form_of(seen.New());
-  form_of->CopyFrom(seen);
+  std::unique_ptr<Message> form_of = WithoutDeleted(
+      form, *(*row)->after, call.caller(), DeletedBy(now, *(*row)->after));
+  const bool less = form_of != nullptr;
+  if (!less) {
+    std::unique_ptr<Message> scratch;
+    const Message& seen = form.Of(*(*row)->after, &scratch);
+    form_of.reset(seen.New());
+    form_of->CopyFrom(seen);
+  }
   if (!wanted.kind->personal_fields.empty()) {
     // It was over fields that are not here.
     form_of->GetReflection()->ClearField(form_of.get(),
                                          wanted.kind->etag_field);
   }
   response.mutable_resource()->PackFrom(*form_of);
-  *response.mutable_change() =
-      ToChange(now.catalogue().service(), (*row)->entry);
+  *response.mutable_change() = ToldChange(now, (*row)->entry, less);
   audiences.Clear(call.caller(), response.mutable_change());
   return response.SerializeAsString();
 }

@@ -68,7 +68,7 @@ absl::StatusOr<OldPage> OldPage::Read(postgres::Session* session,
     std::string event = EventOf(
         difference, caller,
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),
-        row.entry.record_time);
+        row.entry.record_time, DeletedBy(now, *row.after));
     if (event.empty()) continue;
     bytes += event.size();
     page.events.push_back({row.entry.revision, row.entry.name,

@@ -84,6 +84,8 @@ void RecentChanges::Append(const journal::Store::Mark& mark) {
   if (deleted) deletions_.insert(mark.revision);
   if (deleted || (was != nullptr && was->deleted())) {
     Withhold(entry.name, deleted);
+    // They may name it.
+    DropOldestEvents(0);
   }
   Trim();
 }
@@ -114,9 +116,16 @@ void RecentChanges::DropEvents(RecentChange* change) {
   change->events.clear();
 }
 
-void RecentChanges::DropOldestEvents() {
+DeletedNames RecentChanges::DeletedSince(const Item& old) const {
+  if (deletions_.empty()) return nullptr;
+  const ItemPtr* last = present_.Find(absl::string_view(old.name()));
+  if (last != nullptr && (*last)->revision() == old.revision()) return nullptr;
+  return [this](absl::string_view name) { return IsDeleted(name); };
+}
+
+void RecentChanges::DropOldestEvents(size_t bytes) {
   for (const auto& kept : entries_) {
-    if (event_bytes_ <= limits_.event_bytes / 2) return;
+    if (event_bytes_ <= bytes) return;
     DropEvents(kept.get());
   }
 }
@@ -126,9 +135,10 @@ std::shared_ptr<const std::string> RecentChanges::EventAt(
     const resource::Caller& caller) {
   RecentChange& change = *entries_[static_cast<size_t>(revision - first_ - 1)];
   const auto make = [&] {
-    return std::make_shared<const std::string>(
-        EventOf({change.before.get(), change.after.get()}, caller, change.token,
-                change.record_time));
+    return std::make_shared<const std::string>(EventOf(
+        {change.before.get(), change.after.get()}, caller, change.token,
+        change.record_time,
+        change.after == nullptr ? nullptr : DeletedSince(*change.after)));
   };
   const bool keep =
       revision > head_ - static_cast<int64_t>(limits_.with_events);
@@ -142,7 +152,8 @@ std::shared_ptr<const std::string> RecentChanges::EventAt(
   const size_t bytes = fingerprint.size() + event->size() + kOverhead;
   change.event_bytes += bytes;
   event_bytes_ += bytes;
-  if (event_bytes_ > limits_.event_bytes) DropOldestEvents();
+  if (event_bytes_ > limits_.event_bytes)
+    DropOldestEvents(limits_.event_bytes / 2);
   return event;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/changes/withheld.h"
 #include "common/journal/store.h"
 #include "common/resource/caller.h"
 #include "common/resource/chunked_set.h"
@@ -83,6 +84,9 @@ class RecentChanges {
     const resource::ItemPtr* item = present_.Find(name);
     return item != nullptr && (*item)->deleted();
   }
+  // What an older state of a resource may name that is deleted by now; empty
+  // for the last. Not to be kept longer than this.
+  DeletedNames DeletedSince(const resource::Item& old) const;
   // Revision of the last change of a resource that is deleted now; -1: none.
   int64_t last_deletion() const {
     return deletions_.empty() ? -1 : *deletions_.rbegin();
@@ -105,8 +109,8 @@ class RecentChanges {
  private:
   void Trim();
   void DropEvents(RecentChange* change);
-  // Drops the events of the oldest entries until half of what may be is left.
-  void DropOldestEvents();
+  // Drops the events of the oldest entries until they take less than `bytes`.
+  void DropOldestEvents(size_t bytes);
   // Marks the kept entries of a resource that has just been deleted, or is
   // there again.
   void Withhold(absl::string_view name, bool withheld);

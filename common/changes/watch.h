@@ -14,7 +14,7 @@
 #include "common/changes/outbox.h"
 #include "common/changes/recent_changes.h"
 #include "common/changes/selection.h"
-#include "common/changes/withheld.h"
+#include "common/changes/untold.h"
 #include "common/resource/form.h"
 #include "common/rpc/call.h"
 #include "common/rpc/stream.h"

@@ -24,10 +24,16 @@ bool Exists(const Item* item, const Form& form) {
 }
 
 void SetResource(const Item& item, const Form& form,
+                 const resource::Caller& caller, const DeletedNames& deleted,
                  WatchChangesResponse* event) {
-  std::string scratch;
   event->mutable_resource()->set_type_url(
       absl::StrCat(kTypeUrlPrefix, item.kind().descriptor->full_name()));
+  const auto less = WithoutDeleted(form, item, caller, deleted);
+  if (less != nullptr) {
+    event->mutable_resource()->set_value(less->SerializeAsString());
+    return;
+  }
+  std::string scratch;
   event->mutable_resource()->set_value(form.Bytes(item, &scratch));
 }
 
@@ -44,7 +50,7 @@ Effect EffectOf(const Difference& difference, const resource::Caller& caller) {
 
 std::string EventOf(const Difference& difference,
                     const resource::Caller& caller, absl::string_view token,
-                    absl::Time record_time) {
+                    absl::Time record_time, const DeletedNames& deleted) {
   const Item& after = *difference.after;
   const Form form(after.kind(), caller);
   const Effect effect = EffectOf(difference, caller);
@@ -64,20 +70,21 @@ std::string EventOf(const Difference& difference,
   }
   event.set_name(after.name());
   event.set_resource_type(after.kind().type);
-  if (is) SetResource(after, form, &event);
+  if (is) SetResource(after, form, caller, deleted, &event);
   event.set_resume_token(std::string(token));
   *event.mutable_record_time() = ToProto(record_time);
   return event.SerializeAsString();
 }
 
-std::string PresentOf(const Item& item, const resource::Caller& caller) {
+std::string PresentOf(const Item& item, const resource::Caller& caller,
+                      const DeletedNames& deleted) {
   const Form form(item.kind(), caller);
   if (!Exists(&item, form)) return "";
   WatchChangesResponse event;
   event.set_type(WatchChangesResponse::ADDED);
   event.set_name(item.name());
   event.set_resource_type(item.kind().type);
-  SetResource(item, form, &event);
+  SetResource(item, form, caller, deleted, &event);
   return event.SerializeAsString();
 }
 

@@ -370,7 +370,8 @@ void WatchHub::SendPresent(const WatchPtr& watch) {
         }
         if (watch->plan.selection.Takes(item->kind(), item->name()) &&
             !watch->KeepsFromPresent(*item, recent_)) {
-          event = PresentOf(*item, watch->call->caller());
+          event = PresentOf(*item, watch->call->caller(),
+                            recent_.DeletedSince(*item));
         }
         return true;
       });

@@ -1,8 +1,12 @@
 #include "common/changes/withheld.h"
 
-#include "absl/hash/hash.h"
+#include <string>
+
+#include "common/resource/references.h"
 
 namespace transparency::changes {
+
+using google::protobuf::Message;
 
 bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
                 const resource::Caller& caller) {
@@ -11,13 +15,31 @@ bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
   return item != nullptr && item->deleted();
 }
 
-bool Untold::Tells(absl::string_view name, Effect effect) {
-  if (effect == Effect::kAdded) names_.insert(absl::HashOf(name));
-  return effect == Effect::kRemoved && names_.erase(absl::HashOf(name)) == 0;
+DeletedNames DeletedBy(const resource::Snapshot& now, const resource::Item& old) {
+  const resource::Item* item = now.Find(old.name());
+  if (item != nullptr && item->revision() == old.revision()) return nullptr;
+  return [&now](absl::string_view name) {
+    const resource::Item* named = now.Find(name);
+    return named != nullptr && named->deleted();
+  };
 }
 
-void Untold::Told(absl::string_view name) {
-  if (!names_.empty()) names_.erase(absl::HashOf(name));
+std::unique_ptr<Message> WithoutDeleted(const resource::Form& form,
+                                        const resource::Item& old,
+                                        const resource::Caller& caller,
+                                        const DeletedNames& deleted) {
+  if (!deleted || caller.HasRole(resource::kStaffRole)) return nullptr;
+  std::unique_ptr<Message> scratch;
+  const Message& seen = form.Of(old, &scratch);
+  bool names = false;
+  resource::VisitReferences(
+      seen, [&](const std::string& name) { names = names || deleted(name); });
+  if (!names) return nullptr;
+  std::unique_ptr<Message> less(seen.New());
+  less->CopyFrom(seen);
+  resource::ClearReferences(
+      [&](const std::string& name) { return deleted(name); }, less.get());
+  return less;
 }
 
 }  // namespace transparency::changes

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
-#include "common/changes/watch_event.h"
 #include "common/resource/caller.h"
+#include "common/resource/form.h"
+#include "common/resource/item.h"
 #include "common/resource/snapshot.h"
+#include "google/protobuf/message.h"
 
 namespace transparency::changes {
 
@@ -16,19 +19,18 @@ namespace transparency::changes {
 bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
                 const resource::Caller& caller);
 
-// What one watch must keep apart: resources that it was not told of because
-// they are deleted by now, and whose removal must not be told to it either.
-// Holds a fingerprint of each name. For one thread.
-class Untold {
- public:
-  // Whether the watch is told an entry that is withheld now: that a resource is
-  // no more, if it had been there for the watch.
-  bool Tells(absl::string_view name, Effect effect);
-  // An entry of this name is told like any other.
-  void Told(absl::string_view name);
+// Whether a resource of this name is deleted now. Empty where nothing is: what
+// is in effect now names nothing that is deleted.
+using DeletedNames = std::function<bool(absl::string_view name)>;
 
- private:
-  absl::flat_hash_set<uint64_t> names_;
-};
+// For a look at an old entry of a resource of which `now` holds another state.
+// Keeps a reference to `now`.
+DeletedNames DeletedBy(const resource::Snapshot& now, const resource::Item& old);
+
+// The form of an old item without the names of what is deleted now, which staff
+// alone are told; null where it has none. `deleted` may be empty.
+std::unique_ptr<google::protobuf::Message> WithoutDeleted(
+    const resource::Form& form, const resource::Item& old,
+    const resource::Caller& caller, const DeletedNames& deleted);
 
 }  // namespace transparency::changes

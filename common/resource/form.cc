@@ -200,9 +200,8 @@ FieldAccess Form::fields(const Item& item) const {
 
 std::string Form::Fingerprint() const {
   if (kind_.visible_when == nullptr && kind_.hidden_fields.empty()) {
-    const bool sees_deleted =
-        kind_.delete_time_field != nullptr && caller_.HasRole(kStaffRole);
-    return sees_deleted ? "staff" : "all";
+    // Staff alone see what is deleted, and its name in what is old.
+    return caller_.HasRole(kStaffRole) ? "staff" : "all";
   }
   if (public_) return "public";
   std::vector<std::string> parts = caller_.roles;

@@ -3,20 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
-#include <set>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
-#include "google/api/resource.pb.h"
-#include "google/protobuf/descriptor.h"
+#include "common/resource/references.h"
 
 namespace transparency::resource {
 namespace {
 
-using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
@@ -34,109 +27,6 @@ IndexKey PendingKey() {
 
 IndexKey ReferenceKey(absl::string_view name) {
   return Key("\x01 reference", name);
-}
-
-bool IsReference(const FieldDescriptor* field) {
-  return field->type() == FieldDescriptor::TYPE_STRING &&
-         field->options().HasExtension(google::api::resource_reference);
-}
-
-// Where messages of one type hold resource names, themselves or further down.
-struct References {
-  struct Below {
-    const FieldDescriptor* field;
-    const References* type;
-  };
-  std::vector<const FieldDescriptor*> names;
-  std::vector<Below> below;
-};
-
-// Knows them by type; asks each descriptor once. Thread-safe.
-class ReferenceMap {
- public:
-  const References* Of(const Descriptor* type) {
-    {
-      absl::ReaderMutexLock lock(&mutex_);
-      const auto found = types_.find(type);
-      if (found != types_.end()) return found->second.get();
-    }
-    absl::MutexLock lock(&mutex_);
-    return Find(type);
-  }
-
- private:
-  const References* Find(const Descriptor* type)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    auto& slot = types_[type];
-    if (slot != nullptr) return slot.get();
-    slot = std::make_unique<References>();
-    References* references = slot.get();  // the slot may move
-    for (int i = 0; i < type->field_count(); ++i) {
-      const FieldDescriptor* field = type->field(i);
-      std::set<const Descriptor*> seen;
-      if (IsReference(field)) {
-        references->names.push_back(field);
-      } else if (field->message_type() != nullptr &&
-                 Holds(field->message_type(), &seen)) {
-        references->below.push_back({field, Find(field->message_type())});
-      }
-    }
-    return references;
-  }
-
-  static bool Holds(const Descriptor* type, std::set<const Descriptor*>* seen) {
-    if (!seen->insert(type).second) return false;
-    for (int i = 0; i < type->field_count(); ++i) {
-      const FieldDescriptor* field = type->field(i);
-      if (IsReference(field) || (field->message_type() != nullptr &&
-                                 Holds(field->message_type(), seen))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  absl::Mutex mutex_;
-  absl::flat_hash_map<const Descriptor*, std::unique_ptr<References>> types_
-      ABSL_GUARDED_BY(mutex_);
-};
-
-using NameVisitor = absl::FunctionRef<void(const std::string&)>;
-
-void VisitReferences(const Message& message, const References& references,
-                     NameVisitor visit) {
-  const auto* reflection = message.GetReflection();
-  std::string scratch;
-  for (const FieldDescriptor* field : references.names) {
-    if (!field->is_repeated()) {
-      const std::string& name =
-          reflection->GetStringReference(message, field, &scratch);
-      if (!name.empty()) visit(name);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      visit(
-          reflection->GetRepeatedStringReference(message, field, i, &scratch));
-    }
-  }
-  for (const auto& [field, type] : references.below) {
-    if (!field->is_repeated()) {
-      if (reflection->HasField(message, field)) {
-        VisitReferences(reflection->GetMessage(message, field), *type, visit);
-      }
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      VisitReferences(reflection->GetRepeatedMessage(message, field, i), *type,
-                      visit);
-    }
-  }
-}
-
-// Calls `visit` with every resource name that the message refers to.
-void VisitReferences(const Message& message, NameVisitor visit) {
-  static auto* const map = new ReferenceMap;
-  VisitReferences(message, *map->Of(message.GetDescriptor()), visit);
 }
 
 bool Less(const IndexKey& a, const IndexKey& b) {

@@ -29,6 +29,8 @@ constexpr absl::Duration kInvokerGrace = absl::Seconds(1);
 // How long a refused client may go on sending, so that it reads the refusal:
 // closing at once would reset the connection and lose it.
 constexpr absl::Duration kLingerTimeout = absl::Seconds(2);
+// How much it may send then: more would cost the thread's time.
+constexpr size_t kMostDropped = 8 * 1024 * 1024;
 
 // Larger requests and answers than this are read and written elsewhere: here
 // they would cost other connections half a millisecond.
@@ -386,7 +388,9 @@ Connection::Awaitable<void> Connection::Linger() {
   boost::system::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   Enter(Phase::kLinger);
-  while (!end_of_input_ && !aborted_ && !timed_out_) {
+  size_t dropped = 0;
+  while (!end_of_input_ && !aborted_ && !timed_out_ && dropped < kMostDropped) {
+    dropped += in_.size();
     in_.clear();
     StartRead();
     co_await Woken();

@@ -13,6 +13,7 @@ namespace {
 
 using journal::kStart;
 using journal::MakeNotice;
+using journal::MakePart;
 using journal::MakePerson;
 using journal::MakeWidget;
 using journal::test::Person;
@@ -131,6 +132,47 @@ TEST_F(ReadsTest, WhatIsDeletedIsToldToStaffAloneUntilItIsUndeleted) {
               ElementsAre("3 UNDELETED widgets/a", "2 DELETED widgets/a",
                           "1 CREATED widgets/b", "0 CREATED widgets/a"));
   EXPECT_TRUE(desk_.At(kPublic, at).ok());
+}
+
+TEST_F(ReadsTest, NoOldStateNamesWhatWasDeletedSince) {
+  Put(MakeWidget("a", "1"));
+  Put(MakeWidget("mistake", "2"));
+  Put(MakePart("a", "widgets/mistake"));
+  Put(MakePart("a", "widgets/a"), kUpdated);
+  Put(MakeWidget("mistake", "2"), Change::DELETED);
+  const auto at = [&](const resource::Caller& caller, int64_t revision) {
+    GetResourceAtRequest request;
+    request.set_name("widgets/a/parts/p");
+    request.set_revision(revision);
+    auto answer = desk_.At(caller, request);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    journal::test::Part part;
+    EXPECT_TRUE(answer->resource().UnpackTo(&part));
+    return std::make_pair(part.fits(), answer->change());
+  };
+  ListChangesRequest list;
+  list.set_name("widgets/a/parts/p");
+  for (const resource::Caller& caller : {kPublic, kAnn}) {
+    const auto [fits, change] = at(caller, 2);
+    EXPECT_EQ(fits, "");
+    EXPECT_EQ(change.name(), "widgets/a/parts/p");
+    EXPECT_EQ(change.kind(), Change::CREATED);
+    // Nothing that it could be guessed from.
+    EXPECT_EQ(change.public_digest(), "");
+    EXPECT_EQ(change.nonce(), "");
+    EXPECT_FALSE(change.has_commitments());
+    EXPECT_EQ(at(caller, 3).first, "widgets/a");
+    EXPECT_NE(at(caller, 3).second.public_digest(), "");
+    const auto listed = desk_.ListAll(caller, list);
+    ASSERT_EQ(listed.size(), 2u);
+    EXPECT_NE(listed[0].public_digest(), "");
+    EXPECT_EQ(listed[1].SerializeAsString(), change.SerializeAsString());
+  }
+  EXPECT_EQ(at(kStaff, 2).first, "widgets/mistake");
+  EXPECT_NE(at(kStaff, 2).second.public_digest(), "");
+  Put(MakeWidget("mistake", "2"), Change::UNDELETED);
+  EXPECT_EQ(at(kPublic, 2).first, "widgets/mistake");
+  EXPECT_NE(desk_.ListAll(kPublic, list).at(1).public_digest(), "");
 }
 
 // What the public is told suffices for every digest; of what it is not told it

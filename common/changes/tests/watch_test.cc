@@ -9,6 +9,7 @@ namespace {
 using journal::kStart;
 using journal::MakeNotice;
 using journal::MakeOffer;
+using journal::MakePart;
 using journal::MakePerson;
 using journal::MakeWidget;
 using journal::test::Notice;
@@ -273,6 +274,65 @@ TEST_F(WatchTest, WhatWasPublishedAndDeletedIsToldToNobodyWhoComesLater) {
                     "CHANGED widgets/mistake", "REMOVED widgets/seen",
                     "REMOVED widgets/mistake", "ADDED widgets/after",
                     "ADDED widgets/mistake", "ADDED widgets/seen", "BOOKMARK"));
+  }
+}
+
+// Some watches are still among the present state and some among the changes
+// that are kept when what they have yet to be told of becomes old.
+TEST_F(WatchTest, NoOldStateNamesWhatWasDeletedSince) {
+  Desk& desk = NewDesk();
+  constexpr int kMany = 100;  // more than is under way to a client
+  const auto put_many = [&](journal::ChangeKind kind) {
+    for (int i = 0; i < kMany; ++i) {
+      Put(desk, MakeWidget(absl::StrCat("a", i), absl::StrCat(kind, "/", i)),
+          kind);
+    }
+  };
+  put_many(kCreated);
+  for (const char* id : {"mistake", "y", "z"}) Put(desk, MakeWidget(id, id));
+  Put(desk, MakePart("z", "widgets/mistake"));
+  const std::vector<resource::Caller> callers = {kPublic, kAnn, kStaff};
+  std::vector<std::unique_ptr<Watcher>> present, live;
+  for (const resource::Caller& caller : callers) {
+    live.push_back(
+        std::make_unique<Watcher>(&desk.hub(), caller, WatchChangesRequest()));
+    ASSERT_TRUE(live.back()->UntilBookmark(-1));
+    live.back()->TakeNothing(true);
+    present.push_back(std::make_unique<Watcher>(&desk.hub(), caller, Present(),
+                                                /*nothing=*/true));
+    ASSERT_TRUE(
+        present.back()->Until([](const auto& e) { return !e.empty(); }));
+  }
+  put_many(kUpdated);
+  Put(desk, MakePart("y", "widgets/mistake"));
+  Put(desk, MakePart("y", "widgets/a1"), kUpdated);
+  Put(desk, MakePart("z", "widgets/a1"), kUpdated);
+  Put(desk, MakeWidget("mistake", "mistake"), kDeleted);
+  Put(desk, MakeWidget("last", "l"));
+  const auto fits = [](Watcher& watcher, const std::string& name) {
+    std::vector<std::string> found;
+    for (const auto& event : watcher.events()) {
+      if (event.name() != name) continue;
+      journal::test::Part part;
+      EXPECT_TRUE(event.resource().UnpackTo(&part));
+      found.push_back(part.fits());
+    }
+    return found;
+  };
+  for (size_t i = 0; i < callers.size(); ++i) {
+    const std::string expected =
+        callers[i].HasRole("staff") ? "widgets/mistake" : "";
+    for (Watcher* watcher : {present[i].get(), live[i].get()}) {
+      watcher->TakeNothing(false);
+      ASSERT_TRUE(watcher->Until([](const auto& events) {
+        return events.back().name() == "widgets/last";
+      }));
+      EXPECT_THAT(fits(*watcher, "widgets/y/parts/p"),
+                  ElementsAre(expected, "widgets/a1"));
+    }
+    EXPECT_THAT(fits(*live[i], "widgets/z/parts/p"), ElementsAre("widgets/a1"));
+    EXPECT_THAT(fits(*present[i], "widgets/z/parts/p"),
+                ElementsAre(expected, "widgets/a1"));
   }
 }
 

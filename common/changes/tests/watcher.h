@@ -39,13 +39,15 @@ inline std::shared_ptr<rpc::Call> MakeCall(
   return std::make_shared<rpc::Call>(std::move(arrival));
 }
 
-// A client of WatchChanges: takes each event at once, unless it is told not to.
+// A client of WatchChanges: takes each event at once, unless it is told not to;
+// it then takes one more.
 class Watcher {
  public:
   Watcher(WatchHub* hub, const resource::Caller& caller,
-          const WatchChangesRequest& request)
+          const WatchChangesRequest& request, bool nothing = false)
       : call_(MakeCall(caller, "WatchChanges")),
         writer_(std::make_shared<Writer>(call_)) {
+    if (nothing) TakeNothing(true);
     absl::Status opened = hub->Open(call_, request, writer_);
     if (!opened.ok()) writer_->Finish(opened);
   }

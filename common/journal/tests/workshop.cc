@@ -168,6 +168,13 @@ void WorkshopTest::ExpectSound() {
 
 // ---- resources ----
 
+test::Part MakePart(const std::string& widget, const std::string& fits) {
+  test::Part part;
+  part.set_name(absl::StrCat("widgets/", widget, "/parts/p"));
+  part.set_fits(fits);
+  return part;
+}
+
 test::Widget MakeWidget(const std::string& id, const std::string& number) {
   test::Widget widget;
   widget.set_name(absl::StrCat("widgets/", id));

@@ -87,6 +87,8 @@ class WorkshopTest : public testing::Test {
 };
 
 test::Widget MakeWidget(const std::string& id, const std::string& number);
+// widgets/<widget>/parts/p.
+test::Part MakePart(const std::string& widget, const std::string& fits);
 test::Person MakePerson(const std::string& id, const std::string& email);
 test::Offer MakeOffer(const std::string& id, absl::Time expires);
 

@@ -300,6 +300,18 @@ TEST_F(ServerTest, ARefusedBodyThatGoesOnIsReadAwayAndTheRefusalArrives) {
   EXPECT_EQ(answer.Header("connection"), "close");
 }
 
+TEST_F(ServerTest, WhoGoesOnWithoutEndAfterARefusalIsCutOff) {
+  StartServer();
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.Send(Post("", "Content-Length: 1000000000\r\n")));
+  const std::string piece(1 << 20, 'x');
+  int sent = 0;
+  while (sent < 64 && client.Send(piece)) ++sent;
+  // What the kernel holds comes on top of what the server takes.
+  EXPECT_LT(sent, 64);
+  EXPECT_TRUE(observer_.AwaitOpen(0));
+}
+
 TEST_F(ServerTest, OwnersAnswersThatAreNoMessageAre500) {
   StartServer();
   invoker_.AnswerWith([](const SeenCall&) {
