@@ -64,7 +64,7 @@ struct ReadPool::Reading {
   Job job;
   absl::Duration slice_began;
   bool is_long = false;  // it has had a whole slice
-  bool granted = false;
+  bool granted = false;  // it goes on after a pause
   absl::CondVar go_on;
 };
 
@@ -77,6 +77,7 @@ ReadPool::Trial::~Trial() { this_trial = nullptr; }
 
 ReadPool::ReadPool(int running, size_t capacity, prometheus::Registry* registry)
     : most_running_(running),
+      most_going_on_(std::max(running - 1, 1)),
       most_threads_(running * kThreadsForEach),
       capacity_(capacity),
       capacity_of_one_(std::max<size_t>(capacity / 4, 1)),
@@ -181,7 +182,8 @@ bool ReadPool::MayBegin(const Share& share) const {
 ReadPool::Share* ReadPool::Next() {
   Share* next = nullptr;
   for (auto& [key, share] : shares_) {
-    if ((!share.paused.empty() || MayBegin(share)) &&
+    const bool may_go_on = !share.paused.empty() && going_on_ < most_going_on_;
+    if ((may_go_on || MayBegin(share)) &&
         (next == nullptr || share.used < next->used)) {
       next = &share;
     }
@@ -195,9 +197,10 @@ void ReadPool::Dispatch() {
     if (share == nullptr) return;
     ++running_;
     floor_ = std::max(floor_, share->used);
-    if (!share->paused.empty()) {
+    if (!share->paused.empty() && going_on_ < most_going_on_) {
       Reading* reading = share->paused.front();
       share->paused.pop_front();
+      ++going_on_;
       reading->granted = true;
       reading->go_on.Signal();
       continue;
@@ -244,8 +247,7 @@ void ReadPool::Run(Reading* reading) {
   reading->job = Job();
   if (reading->is_long) TakeSlice(kUsualSlice);
   absl::MutexLock lock(&mutex_);
-  Charge(reading);
-  --running_;
+  Rest(reading);
   --reading->share->under_way;
   --under_way_;
   Dispatch();
@@ -274,10 +276,8 @@ bool ReadPool::GiveWay() {
 
 void ReadPool::Pause(Reading* reading) {
   absl::MutexLock lock(&mutex_);
-  Charge(reading);
-  reading->granted = false;
+  Rest(reading);
   reading->share->paused.push_back(reading);
-  --running_;
   Dispatch();
   if (!reading->granted) {
     paused_.Increment();
@@ -287,8 +287,10 @@ void ReadPool::Pause(Reading* reading) {
   reading->slice_began = Clock();
 }
 
-void ReadPool::Charge(Reading* reading) {
+void ReadPool::Rest(Reading* reading) {
   reading->share->used += Clock() - reading->slice_began;
+  --running_;
+  if (std::exchange(reading->granted, false)) --going_on_;
 }
 
 }  // namespace transparency::rpc

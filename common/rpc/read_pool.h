@@ -33,7 +33,9 @@ class ReadPool {
   // under way as may run at a time, and one when half of the threads are taken.
   static constexpr int kThreadsForEach = 16;
 
-  // At most `running` run at a time. `registry` outlives the pool.
+  // At most `running` run at a time, and of those that have had a slice one
+  // less, but at least one: what is short finds a processor that is not taken.
+  // `registry` outlives the pool.
   ReadPool(int running, size_t capacity, prometheus::Registry* registry);
   // Runs what still waits, then joins.
   ~ReadPool();
@@ -93,8 +95,8 @@ class ReadPool {
   void Work();
   void Run(Reading* reading);
   void Pause(Reading* reading);
-  // Adds the time since the slice began to what its caller has had.
-  void Charge(Reading* reading) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // It stops running, paused or at its end; its caller has had the time.
+  void Rest(Reading* reading) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Lets reads begin or go on as long as one more may run.
   void Dispatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Share* Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -115,6 +117,7 @@ class ReadPool {
   static thread_local Trial* this_trial;
 
   const int most_running_;
+  const int most_going_on_;
   const int most_threads_;
   const size_t capacity_;
   const size_t capacity_of_one_;
@@ -130,6 +133,7 @@ class ReadPool {
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  int going_on_ ABSL_GUARDED_BY(mutex_) = 0;  // of these, that had been paused
   // Begun, and not yet taken by a thread.
   std::deque<std::unique_ptr<Reading>> begun_ ABSL_GUARDED_BY(mutex_);
   absl::CondVar begin_;

@@ -168,6 +168,28 @@ TEST(ReadPool, ManyCallersShareFewThreadsAndNoMoreRunThanMay) {
   EXPECT_LE(most, kRunning);
 }
 
+TEST(ReadPool, LongReadsLeaveAPlaceToShortOnes) {
+  prometheus::Registry registry;
+  std::atomic<int> going_on{0};
+  std::atomic<int> most{0};
+  {
+    ReadPool pool(/*running=*/3, /*capacity=*/100, &registry);
+    for (int i = 0; i < 6; ++i) {
+      ASSERT_TRUE(pool.Submit(MakeCall(absl::StrCat(i)), [&] {
+        for (int slice = 0; slice < 20; ++slice) {
+          if (slice > 0) most = std::max(most.load(), ++going_on);
+          const absl::Time end = absl::Now() + ReadPool::kSlice;
+          while (absl::Now() < end) {
+          }
+          if (slice > 0) --going_on;
+          ReadPool::GiveWay();
+        }
+      }));
+    }
+  }
+  EXPECT_EQ(most, 2);
+}
+
 TEST(ReadPool, RunsWhatWaitsBeforeItEnds) {
   prometheus::Registry registry;
   std::atomic<int> runs{0};
