@@ -123,7 +123,7 @@ proto_library(proto_gateway PROTOS ${package_protos}
 
 # transparency_embed_descriptors(<name> PROTOS <import path or package folder>...)
 # Makes <name>, an object library that defines transparency::EmbeddedDescriptorSet()
-# (common/rpc/embedded_descriptors.h): the serialized FileDescriptorSet of PROTOS
+# (common/rpc/server/embedded_descriptors.h): the serialized FileDescriptorSet of PROTOS
 # and all they import, with comments, and of health, reflection and
 # google.rpc's details. A folder such as transparency/certification/v1 stands for
 # its *.proto. Each executable links exactly one such target, directly.

@@ -10,11 +10,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/resource/request_check.h"
+#include "common/fields/request_check.h"
 #include "common/rpc/caller_directory.h"
 #include "common/rpc/channel.h"
-#include "common/rpc/embedded_descriptors.h"
 #include "common/rpc/headers.h"
+#include "common/rpc/server/embedded_descriptors.h"
 #include "common/server/descriptors.h"
 #include "common/server/port_probe.h"
 #include "common/server/process.h"
@@ -24,13 +24,13 @@
 #include "gateway/aggregate/timeline.h"
 #include "gateway/aggregate/updates.h"
 #include "gateway/http/docs/docs.h"
-#include "gateway/http/route_table.h"
 #include "gateway/http/server.h"
 #include "gateway/http/traffic.h"
 #include "gateway/invoker/owner_invoker.h"
 #include "gateway/invoker/owners.h"
 #include "gateway/invoker/pass_through.h"
 #include "gateway/pack/pack.h"
+#include "gateway/rest/route_table.h"
 #include "google/protobuf/descriptor.pb.h"
 
 ABSL_FLAG(std::string, http_listen, "127.0.0.1:7180",
@@ -76,7 +76,7 @@ ServiceList KnownServices() {
   google::protobuf::FileDescriptorSet files;
   files.ParseFromArray(EmbeddedDescriptorSet().data(),
                        static_cast<int>(EmbeddedDescriptorSet().size()));
-  return http::ServicesOf(files,
+  return rest::ServicesOf(files,
                           *google::protobuf::DescriptorPool::generated_pool());
 }
 
@@ -151,7 +151,7 @@ absl::Status Serve() {
   options.service.domain = "gateway.transparency";
   options.service.max_header_bytes /= 2;
   options.service.check_request = [](google::protobuf::Message& request) {
-    return resource::CheckRequest(&request);
+    return fields::CheckRequest(&request);
   };
   for (const auto* service : services) {
     if (service->full_name() != kGatewayService) {

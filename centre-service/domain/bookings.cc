@@ -311,9 +311,9 @@ absl::Time BookingInEffect(Booking* booking, absl::Time now) {
 }
 
 absl::Status TakeOwner(const v1::CreateBookingRequest& request,
-                       const resource::Caller& creator, Booking* booking) {
+                       const Caller& creator, Booking* booking) {
   if (!request.owner().empty() && request.owner() != creator.subject &&
-      !creator.HasRole(resource::kStaffRole)) {
+      !creator.HasRole(kStaffRole)) {
     return status::InvalidField(
         "owner", "is not the caller: only staff may name others");
   }
@@ -328,12 +328,10 @@ absl::Status CheckBooking(const resource::Snapshot& view, const Booking* before,
                            : CheckChange(view, *before, *after, now);
 }
 
-absl::Status AdmitBooking(const resource::Snapshot& view,
-                          const resource::Caller& creator,
+absl::Status AdmitBooking(const resource::Snapshot& view, const Caller& creator,
                           const Booking& booking, absl::Time now) {
-  return creator.HasRole(resource::kStaffRole)
-             ? absl::OkStatus()
-             : CheckOwnerLimits(view, booking, now);
+  return creator.HasRole(kStaffRole) ? absl::OkStatus()
+                                     : CheckOwnerLimits(view, booking, now);
 }
 
 absl::Status RequestBooking(const resource::Snapshot& view, Booking* booking) {
@@ -413,7 +411,7 @@ resource::Rules<Booking> BookingRules() {
     OwnerKeys(booking, keys);
   };
   rules.take_over = [](const google::protobuf::Message& request,
-                       const resource::Caller& creator, Booking* booking) {
+                       const Caller& creator, Booking* booking) {
     return TakeOwner(static_cast<const v1::CreateBookingRequest&>(request),
                      creator, booking);
   };

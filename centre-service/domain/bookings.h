@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/resource/caller.h"
+#include "common/base/caller.h"
 #include "common/resource/kind.h"
 #include "common/resource/snapshot.h"
 #include "transparency/centre/v1/booking.pb.h"
@@ -37,7 +37,7 @@ absl::Time BookingInEffect(v1::Booking* booking, absl::Time now);
 
 // Gives a new booking its owner: its creator, or whom staff create it for.
 absl::Status TakeOwner(const v1::CreateBookingRequest& request,
-                       const resource::Caller& creator, v1::Booking* booking);
+                       const Caller& creator, v1::Booking* booking);
 
 // Rules of creating and updating; a new booking gets its state and what it
 // takes, all but its owner.
@@ -46,8 +46,7 @@ absl::Status CheckBooking(const resource::Snapshot& view,
                           absl::Time now);
 
 // Holds a new booking to the limits of its owner, unless staff create it.
-absl::Status AdmitBooking(const resource::Snapshot& view,
-                          const resource::Caller& creator,
+absl::Status AdmitBooking(const resource::Snapshot& view, const Caller& creator,
                           const v1::Booking& booking, absl::Time now);
 
 // The steps. Each refuses with STEP_NOT_ALLOWED where the state does not allow

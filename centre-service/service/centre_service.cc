@@ -8,7 +8,7 @@
 #include "centre-service/domain/availability.h"
 #include "centre-service/domain/bookings.h"
 #include "centre-service/domain/instants.h"
-#include "common/journal/decision.h"
+#include "common/journal/replica/decision.h"
 #include "common/methods/found_for_change.h"
 #include "common/methods/reader.h"
 #include "common/methods/service_methods.h"

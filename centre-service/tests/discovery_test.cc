@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "centre-service/tests/centre_service_fixture.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 
 namespace transparency::centre {
 namespace {
@@ -32,7 +32,7 @@ class Discovery : public CentreServiceTest {
     EXPECT_TRUE(page.ok()) << page.status();
     std::vector<std::string> told;
     for (const auto& event : page->events()) {
-      told.push_back(absl::StrCat(resource::DateText(event.date()), " ",
+      told.push_back(absl::StrCat(civil::DateText(event.date()), " ",
                                   event.label(), " ", event.name()));
     }
     return told;

@@ -14,8 +14,8 @@ namespace {
 using ::testing::ElementsAre;
 using v1::Booking;
 
-const resource::Caller alice{"alice", {}};
-const resource::Caller clerk{"clerk", {"staff"}};
+const Caller alice{"alice", {}};
+const Caller clerk{"clerk", {"staff"}};
 
 class OwnerLimitsTest : public ::testing::Test {
  protected:
@@ -39,8 +39,7 @@ class OwnerLimitsTest : public ::testing::Test {
   }
 
   // Creates it as the service does.
-  absl::Status Create(Booking booking,
-                      const resource::Caller& creator = alice) {
+  absl::Status Create(Booking booking, const Caller& creator = alice) {
     absl::Status status =
         CheckBooking(town_.view(), nullptr, &booking, town_.now());
     if (status.ok()) {

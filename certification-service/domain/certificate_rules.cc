@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "certification-service/domain/step_rules.h"
 #include "certification-service/domain/timeline.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -296,9 +296,9 @@ absl::Status StartApplication(absl::Time now, Certificate* after) {
         "of a certificate that is decided here: at most one step, APPLY");
   }
   if (IsEmpty(apply.effective_date())) {
-    *apply.mutable_effective_date() = resource::ToDate(today);
+    *apply.mutable_effective_date() = civil::ToDate(today);
   }
-  if (!resource::IsCompleteDate(apply.effective_date()) ||
+  if (!civil::IsCompleteDate(apply.effective_date()) ||
       ToDay(apply.effective_date()) > today) {
     return status::InvalidField(
         "certificate.initial_steps[0].effective_date",

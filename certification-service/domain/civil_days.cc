@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 
 namespace transparency::certification::domain {
 namespace {
@@ -26,12 +26,12 @@ bool IsEmpty(const Date& date) {
 }
 
 bool IsReadable(const Date& date) {
-  return IsEmpty(date) || resource::IsDate(date);
+  return IsEmpty(date) || civil::IsDate(date);
 }
 
 DayRange Readings(const Date& date) {
   if (IsEmpty(date)) return {kFirstDay, kLastDay};
-  return {resource::FirstDay(date), resource::LastDay(date)};
+  return {civil::FirstDay(date), civil::LastDay(date)};
 }
 
 absl::CivilDay ToDay(const Date& date) {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "certification-service/domain/certificate_rules.h"
 #include "certification-service/domain/civil_days.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "transparency/certification/v1/certificate.pb.h"
 
@@ -145,11 +145,11 @@ void CheckAccreditation(const Body& body, int index,
     violations->Add(absl::StrCat(path, ".accreditation_body"),
                     "must be another body than its holder");
   }
-  resource::CheckPeriod(absl::StrCat(path, ".period"), accreditation.period(),
-                        violations);
+  civil::CheckPeriod(absl::StrCat(path, ".period"), accreditation.period(),
+                     violations);
   for (int i = 0; i < accreditation.suspensions_size(); ++i) {
-    resource::CheckPeriod(absl::StrCat(path, ".suspensions[", i, "]"),
-                          accreditation.suspensions(i), violations);
+    civil::CheckPeriod(absl::StrCat(path, ".suspensions[", i, "]"),
+                       accreditation.suspensions(i), violations);
   }
 }
 

@@ -7,7 +7,7 @@
 #include "certification-service/domain/civil_days.h"
 #include "certification-service/domain/step_rules.h"
 #include "certification-service/domain/timeline.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "transparency/certification/v1/scheme.pb.h"
@@ -25,10 +25,10 @@ CertificateStep NewStep(CertificateStep::Kind kind, const Request& request,
   CertificateStep step;
   step.set_kind(kind);
   *step.mutable_effective_date() = IsEmpty(request.effective_date())
-                                       ? resource::ToDate(today)
+                                       ? civil::ToDate(today)
                                        : request.effective_date();
   *step.mutable_decision_date() = IsEmpty(request.decision_date())
-                                      ? resource::ToDate(today)
+                                      ? civil::ToDate(today)
                                       : request.decision_date();
   step.set_reason(request.reason());
   if (request.has_source()) *step.mutable_source() = request.source();
@@ -41,11 +41,11 @@ absl::CivilDay Today(const Moment& moment, const Certificate& certificate) {
 
 // What is decided here has its dates, also where the certificate is recorded.
 absl::Status CheckDecided(const CertificateStep& step) {
-  if (!resource::IsCompleteDate(step.effective_date())) {
+  if (!civil::IsCompleteDate(step.effective_date())) {
     return status::InvalidField("effective_date",
                                 "must be a complete date that exists");
   }
-  if (!resource::IsCompleteDate(step.decision_date())) {
+  if (!civil::IsCompleteDate(step.decision_date())) {
     return status::InvalidField("decision_date",
                                 "must be a complete date that exists");
   }
@@ -182,8 +182,8 @@ absl::Status Suspend(const Moment& moment,
     *step.mutable_suspended_until() = request.suspended_until();
   } else if (scheme != nullptr &&
              !IsZero(scheme->rules().longest_suspension()) &&
-             resource::IsCompleteDate(step.decision_date())) {
-    *step.mutable_suspended_until() = resource::ToDate(
+             civil::IsCompleteDate(step.decision_date())) {
+    *step.mutable_suspended_until() = civil::ToDate(
         Add(ToDay(step.decision_date()), scheme->rules().longest_suspension()));
   }
   return Take(moment, std::move(step), certificate);
@@ -201,7 +201,7 @@ absl::Status Reinstate(const Moment& moment,
 absl::Status Extend(const Moment& moment,
                     const v1::ExtendCertificateSuspensionRequest& request,
                     Certificate* certificate) {
-  if (!resource::IsCompleteDate(request.suspended_until())) {
+  if (!civil::IsCompleteDate(request.suspended_until())) {
     return status::InvalidField("suspended_until",
                                 "must be a complete date that exists");
   }

@@ -8,7 +8,7 @@
 #include "certification-service/domain/civil_days.h"
 #include "certification-service/domain/support.h"
 #include "certification-service/domain/timeline.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "google/protobuf/util/time_util.h"
@@ -58,7 +58,7 @@ class StepFields {
   }
 
   bool CheckDate(absl::string_view field, const Date& date) {
-    if (recorded_ ? IsReadable(date) : resource::IsCompleteDate(date)) {
+    if (recorded_ ? IsReadable(date) : civil::IsCompleteDate(date)) {
       return true;
     }
     Add(field, recorded_ ? "must be a date that exists, known at least in part"

@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "certification-service/domain/civil_days.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 
 namespace transparency::certification::domain {
 namespace {
 
-using resource::Holding;
+using civil::Holding;
 using transparency::type::v1::Period;
 using v1::Accreditation;
 using v1::Body;
@@ -36,10 +36,9 @@ Link Outside(Link link, const Period& period, absl::CivilDay day) {
   if (IsEmpty(period.until()) || day <= Readings(period.until()).last) {
     return link;
   }
-  *link.mutable_broken_since() =
-      resource::IsCompleteDate(period.until())
-          ? resource::ToDate(ToDay(period.until()) + 1)
-          : period.until();
+  *link.mutable_broken_since() = civil::IsCompleteDate(period.until())
+                                     ? civil::ToDate(ToDay(period.until()) + 1)
+                                     : period.until();
   return link;
 }
 
@@ -47,14 +46,14 @@ Link Examine(const Accreditation& accreditation, absl::string_view holder,
              absl::CivilDay day) {
   Link link = MakeLink(Link::ACCREDITATION, SupportChain::NOT_RECORDED, holder);
   link.set_accreditation_number(accreditation.number());
-  const Holding within = resource::HoldsOn(accreditation.period(), day);
+  const Holding within = civil::HoldsOn(accreditation.period(), day);
   if (within == Holding::kOutside) {
     return Outside(std::move(link), accreditation.period(), day);
   }
   bool doubtful =
       within == Holding::kUndetermined || accreditation.schemes().empty();
   for (const Period& suspension : accreditation.suspensions()) {
-    const Holding suspended = resource::HoldsOn(suspension, day);
+    const Holding suspended = civil::HoldsOn(suspension, day);
     if (suspended == Holding::kInside) {
       link.set_support(SupportChain::BROKEN);
       if (!IsEmpty(suspension.from())) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "certification-service/domain/timeline.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 
 namespace transparency::certification::domain {
 namespace {
@@ -144,7 +144,7 @@ void Judge(const Certificate& certificate, const Timeline& timeline,
 void Describe(const Certificate& certificate, const Timeline& timeline,
               absl::CivilDay day, VerifiedCertificate* verified) {
   verified->set_certificate(certificate.name());
-  *verified->mutable_as_of() = resource::ToDate(day);
+  *verified->mutable_as_of() = civil::ToDate(day);
   for (const StandingStep& step : timeline.steps()) {
     *verified->add_history() = *step.step;
   }

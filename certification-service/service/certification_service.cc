@@ -6,7 +6,7 @@
 #include "certification-service/domain/step_decisions.h"
 #include "certification-service/service/summarize_certificates.h"
 #include "certification-service/service/verify_certificate.h"
-#include "common/journal/decision.h"
+#include "common/journal/replica/decision.h"
 #include "common/methods/service_methods.h"
 #include "transparency/certification/v1/certification_service.pb.h"
 #include "transparency/journal/v1/change.pb.h"

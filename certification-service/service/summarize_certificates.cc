@@ -6,7 +6,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "certification-service/domain/verification.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "transparency/certification/v1/certificate.pb.h"
 #include "transparency/certification/v1/scheme.pb.h"
@@ -31,12 +31,12 @@ void Fill(const Verdicts& verdicts, SchemeCount* count) {
 absl::StatusOr<v1::SummarizeCertificatesResponse> SummarizeCertificates(
     const methods::Reader& reader,
     const v1::SummarizeCertificatesRequest& request) {
-  if (request.has_as_of() && !resource::IsCompleteDate(request.as_of())) {
+  if (request.has_as_of() && !civil::IsCompleteDate(request.as_of())) {
     return status::InvalidField("as_of",
                                 "must be a complete date: year, month, day");
   }
   const absl::CivilDay day =
-      request.has_as_of() ? resource::FirstDay(request.as_of())
+      request.has_as_of() ? civil::FirstDay(request.as_of())
                           : absl::ToCivilDay(reader.now(), absl::UTCTimeZone());
   std::map<std::string, Verdicts> by_scheme;
   Verdicts all;
@@ -51,7 +51,7 @@ absl::StatusOr<v1::SummarizeCertificatesResponse> SummarizeCertificates(
   if (!status.ok()) return status;
 
   v1::SummarizeCertificatesResponse summary;
-  *summary.mutable_as_of() = resource::ToDate(day);
+  *summary.mutable_as_of() = civil::ToDate(day);
   for (const auto& [scheme, verdicts] : by_scheme) {
     SchemeCount* count = summary.add_schemes();
     count->set_scheme(scheme);

@@ -9,7 +9,7 @@
 #include "certification-service/domain/certificate_rules.h"
 #include "certification-service/domain/civil_days.h"
 #include "certification-service/domain/verification.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "transparency/certification/v1/body.pb.h"
 #include "transparency/certification/v1/certificate.pb.h"
@@ -51,7 +51,7 @@ absl::Status CheckRequest(const VerifyCertificateRequest& request) {
                      "and certificate is needed");
   }
   if (!domain::IsEmpty(request.as_of()) &&
-      !resource::IsCompleteDate(request.as_of())) {
+      !civil::IsCompleteDate(request.as_of())) {
     violations.Add("as_of", "must be a complete date that exists");
   }
   return violations.ToStatus();

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "certification-service/service/definition.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/service/testing/running_service.h"
 #include "gmock/gmock.h"
 #include "transparency/certification/v1/certification_service.pb.h"
@@ -75,7 +75,7 @@ class DiscoveryTest : public transparency::service::RunningServiceTest {
     EXPECT_TRUE(page.ok()) << page.status();
     std::vector<std::string> told;
     for (const auto& event : page->events()) {
-      told.push_back(absl::StrCat(resource::DateText(event.date()), " ",
+      told.push_back(absl::StrCat(civil::DateText(event.date()), " ",
                                   event.label(), " ", event.title()));
     }
     return told;

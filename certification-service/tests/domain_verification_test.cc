@@ -215,7 +215,7 @@ TEST(Chain, TellsWhichLinkIsBrokenAndSinceWhen) {
     const auto& link = chain.links(1);
     EXPECT_EQ(link.kind(), SupportChain::Link::ACCREDITATION);
     EXPECT_EQ(
-        link.has_broken_since() ? resource::DateText(link.broken_since()) : "",
+        link.has_broken_since() ? civil::DateText(link.broken_since()) : "",
         c.since);
   }
 }

@@ -13,7 +13,7 @@
 #include "certification-service/domain/registry_rules.h"
 #include "certification-service/domain/step_decisions.h"
 #include "certification-service/domain/verification.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/resource/item.h"
 #include "common/resource/snapshot.h"
 #include "common/status/status.h"

@@ -36,7 +36,7 @@ class VerifyCertificateTest : public ::testing::Test {
   absl::StatusOr<v1::VerifyCertificateResponse> Verify(
       const std::string& more, absl::Time deadline = absl::InfiniteFuture()) {
     rpc::Arrival arrival;
-    arrival.caller = std::make_shared<const resource::Caller>();
+    arrival.caller = std::make_shared<const Caller>();
     arrival.deadline = deadline;
     const rpc::Call call(std::move(arrival));
     return VerifyCertificate(

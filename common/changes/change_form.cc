@@ -18,14 +18,14 @@ absl::StatusOr<Audiences> Audiences::Of(
     const std::string& audience =
         field->options().GetExtension(type::v1::audience);
     if (audience.empty()) continue;
-    auto predicate = resource::Predicate::Compile(audience, type);
+    auto predicate = query::Predicate::Compile(audience, type);
     if (!predicate.ok()) return predicate.status();
     audiences.fields_.emplace_back(field, *std::move(predicate));
   }
   return audiences;
 }
 
-void Audiences::Clear(const resource::Caller& caller,
+void Audiences::Clear(const Caller& caller,
                       google::protobuf::Message* message) const {
   // All audiences see the full message.
   std::vector<const google::protobuf::FieldDescriptor*> hidden;
@@ -37,7 +37,7 @@ void Audiences::Clear(const resource::Caller& caller,
   }
 }
 
-absl::Status Audiences::Check(const resource::Caller& caller,
+absl::Status Audiences::Check(const Caller& caller,
                               const google::protobuf::Message& request) const {
   for (const auto& [field, audience] : fields_) {
     if (request.GetReflection()->HasField(request, field) &&

@@ -7,9 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/base/caller.h"
 #include "common/journal/entry.h"
-#include "common/resource/caller.h"
-#include "common/resource/predicate.h"
+#include "common/query/predicate.h"
 #include "google/protobuf/message.h"
 #include "transparency/journal/v1/change.pb.h"
 
@@ -23,16 +23,15 @@ class Audiences {
   static absl::StatusOr<Audiences> Of(const google::protobuf::Descriptor& type);
 
   // Clears what the caller does not see.
-  void Clear(const resource::Caller& caller,
-             google::protobuf::Message* message) const;
+  void Clear(const Caller& caller, google::protobuf::Message* message) const;
   // INVALID_ARGUMENT over the first field that is set and that the caller does
   // not know.
-  absl::Status Check(const resource::Caller& caller,
+  absl::Status Check(const Caller& caller,
                      const google::protobuf::Message& request) const;
 
  private:
   std::vector<std::pair<const google::protobuf::FieldDescriptor*,
-                        std::shared_ptr<const resource::Predicate>>>
+                        std::shared_ptr<const query::Predicate>>>
       fields_;
 };
 

@@ -11,17 +11,17 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/optional.h"
+#include "common/base/text.h"
 #include "common/changes/journal_rows.h"
 #include "common/changes/selection.h"
 #include "common/changes/withheld.h"
+#include "common/fields/names.h"
 #include "common/methods/fresh_reads.h"
 #include "common/methods/reader.h"
+#include "common/query/page_token.h"
+#include "common/query/query_error.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
-#include "common/resource/names.h"
-#include "common/resource/page_token.h"
-#include "common/resource/query_error.h"
-#include "common/resource/text.h"
 #include "common/status/status.h"
 #include "transparency/journal/v1/journal.pb.h"
 
@@ -47,8 +47,8 @@ absl::StatusOr<bool> IsDescending(const std::string& order_by) {
       absl::StrJoin(absl::StrSplit(order_by, ' ', absl::SkipEmpty()), " ");
   if (order.empty() || order == "revision desc") return true;
   if (order == "revision") return false;
-  return resource::QueryInvalid("order_by", order_by, 0,
-                                "expected `revision desc` or `revision`");
+  return query::QueryInvalid("order_by", order_by, 0,
+                             "expected `revision desc` or `revision`");
 }
 
 // The entry as the caller is told it, who sees the resource. `less`: without
@@ -68,7 +68,7 @@ journal::v1::Change ToldChange(const resource::Snapshot& now,
 // Whether the caller could have read the resource before or after the entry,
 // and it has not been deleted since.
 bool Told(const JournalRow& row, const resource::Snapshot& now,
-          const resource::Caller& caller) {
+          const Caller& caller) {
   if (row.kind == nullptr || IsWithheld(now, row.entry.name, caller)) {
     return false;
   }
@@ -133,11 +133,11 @@ absl::Status Lister::Check() {
   auto descending = IsDescending(request_.order_by());
   if (!descending.ok()) return descending.status();
   descending_ = *descending;
-  auto size = resource::PageSize(request_.page_size());
+  auto size = query::PageSize(request_.page_size());
   if (!size.ok()) return size.status();
   size_ = *size;
   if (request_.page_token().empty()) return absl::OkStatus();
-  auto position = resource::ReadPageToken(Query(), request_.page_token());
+  auto position = query::ReadPageToken(Query(), request_.page_token());
   if (!position.ok()) return position.status();
   if (!absl::SimpleAtoi(position->name, &after_)) after_ = 0;
   return absl::OkStatus();
@@ -253,7 +253,7 @@ absl::StatusOr<std::string> Lister::Run(postgres::Session* session) {
   if (first_ <= last_) {
     const int64_t after = descending_ ? last_ + 1 : first_ - 1;
     page_.set_next_page_token(
-        resource::MakePageToken(Query(), {absl::StrCat(after), ""}));
+        query::MakePageToken(Query(), {absl::StrCat(after), ""}));
   }
   return page_.SerializeAsString();
 }
@@ -278,9 +278,9 @@ absl::StatusOr<Wanted> Read(const GetResourceAtRequest& request,
   Wanted wanted;
   wanted.kind = catalogue.ByName(request.name());
   if (wanted.kind == nullptr ||
-      !resource::HasPattern(request.name(), wanted.kind->pattern)) {
+      !fields::HasPattern(request.name(), wanted.kind->pattern)) {
     return status::InvalidField(
-        "name", absl::StrCat("\"", resource::Excerpt(request.name()),
+        "name", absl::StrCat("\"", text::Excerpt(request.name()),
                              "\" is no name of this service"));
   }
   switch (request.recorded_at_case()) {

@@ -64,7 +64,7 @@ absl::StatusOr<OldPage> OldPage::Read(postgres::Session* session,
     const JournalRow& row = (*rows)[i];
     if (row.kind == nullptr) continue;
     const Difference difference{row.before.get(), row.after.get()};
-    const resource::Caller& caller = watch.call->caller();
+    const Caller& caller = watch.call->caller();
     std::string event = EventOf(
         difference, caller,
         journal::Store::RevisionToken(row.entry.revision, row.entry.digest),

@@ -131,8 +131,7 @@ void RecentChanges::DropOldestEvents(size_t bytes) {
 }
 
 std::shared_ptr<const std::string> RecentChanges::EventAt(
-    int64_t revision, const std::string& fingerprint,
-    const resource::Caller& caller) {
+    int64_t revision, const std::string& fingerprint, const Caller& caller) {
   RecentChange& change = *entries_[static_cast<size_t>(revision - first_ - 1)];
   const auto make = [&] {
     return std::make_shared<const std::string>(EventOf(

@@ -11,9 +11,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/base/caller.h"
 #include "common/changes/withheld.h"
 #include "common/journal/store.h"
-#include "common/resource/caller.h"
 #include "common/resource/chunked_set.h"
 #include "common/resource/item.h"
 #include "common/resource/snapshot.h"
@@ -104,7 +104,7 @@ class RecentChanges {
   // one; empty when it tells them nothing. Made once.
   std::shared_ptr<const std::string> EventAt(int64_t revision,
                                              const std::string& fingerprint,
-                                             const resource::Caller& caller);
+                                             const Caller& caller);
 
  private:
   void Trim();

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "common/resource/names.h"
-#include "common/resource/text.h"
+#include "common/base/text.h"
+#include "common/fields/names.h"
 #include "common/status/status.h"
 
 namespace transparency::changes {
@@ -17,7 +17,7 @@ namespace {
 std::string RegexOf(absl::string_view pattern) {
   std::vector<absl::string_view> parts = absl::StrSplit(pattern, '/');
   for (size_t i = 1; i < parts.size(); i += 2) {
-    if (parts[i] == resource::kAnyId || absl::StartsWith(parts[i], "{")) {
+    if (parts[i] == fields::kAnyId || absl::StartsWith(parts[i], "{")) {
       parts[i] = "[^/]+";
     }
   }
@@ -36,7 +36,7 @@ absl::StatusOr<Selection> Selection::Make(const resource::Catalogue& catalogue,
     if (kind == nullptr) {
       violations.Add(
           absl::StrCat("types[", i, "]"),
-          absl::StrCat("\"", resource::Excerpt(types.Get(i)),
+          absl::StrCat("\"", text::Excerpt(types.Get(i)),
                        "\" is no resource type of this service; one is ",
                        catalogue.kinds().front()->type));
     }
@@ -45,14 +45,14 @@ absl::StatusOr<Selection> Selection::Make(const resource::Catalogue& catalogue,
   const resource::Kind* named = catalogue.ByName(name);
   if (!name.empty() &&
       (named == nullptr ||
-       !resource::HasPattern(name, named->pattern, resource::AnyIds::kAllow))) {
-    violations.Add("name", absl::StrCat("\"", resource::Excerpt(name),
+       !fields::HasPattern(name, named->pattern, fields::AnyIds::kAllow))) {
+    violations.Add("name", absl::StrCat("\"", text::Excerpt(name),
                                         "\" is neither a name of this service "
                                         "nor one with - for ids"));
   }
   if (!violations.empty()) return violations.ToStatus();
   selection.pattern_ = name;
-  if (resource::IsName(name)) selection.only_name_ = name;
+  if (fields::IsName(name)) selection.only_name_ = name;
   return selection;
 }
 
@@ -60,8 +60,7 @@ bool Selection::Takes(const resource::Kind& kind,
                       absl::string_view name) const {
   const bool of_type = kinds_.empty() || std::find(kinds_.begin(), kinds_.end(),
                                                    &kind) != kinds_.end();
-  return of_type &&
-         (pattern_.empty() || resource::ParentMatches(name, pattern_));
+  return of_type && (pattern_.empty() || fields::ParentMatches(name, pattern_));
 }
 
 std::string Selection::Regex() const {

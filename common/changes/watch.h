@@ -81,7 +81,7 @@ struct Watch {
   // Whether it is told an entry. To be asked of each that does something in the
   // caller's eyes, in order, before it is sent.
   bool Tells(absl::string_view name, Effect effect, bool withheld) {
-    if (withheld && !call->caller().HasRole(resource::kStaffRole)) {
+    if (withheld && !call->caller().HasRole(kStaffRole)) {
       return untold.Tells(name, effect);
     }
     untold.Told(name);
@@ -92,7 +92,7 @@ struct Watch {
   // deleted since the watch began.
   bool KeepsFromPresent(const resource::Item& item,
                         const RecentChanges& recent) {
-    if (item.deleted() || call->caller().HasRole(resource::kStaffRole) ||
+    if (item.deleted() || call->caller().HasRole(kStaffRole) ||
         !recent.IsDeleted(item.name())) {
       return false;
     }

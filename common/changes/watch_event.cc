@@ -23,9 +23,8 @@ bool Exists(const Item* item, const Form& form) {
   return item != nullptr && !item->deleted() && form.Sees(*item);
 }
 
-void SetResource(const Item& item, const Form& form,
-                 const resource::Caller& caller, const DeletedNames& deleted,
-                 WatchChangesResponse* event) {
+void SetResource(const Item& item, const Form& form, const Caller& caller,
+                 const DeletedNames& deleted, WatchChangesResponse* event) {
   event->mutable_resource()->set_type_url(
       absl::StrCat(kTypeUrlPrefix, item.kind().descriptor->full_name()));
   const auto less = WithoutDeleted(form, item, caller, deleted);
@@ -39,7 +38,7 @@ void SetResource(const Item& item, const Form& form,
 
 }  // namespace
 
-Effect EffectOf(const Difference& difference, const resource::Caller& caller) {
+Effect EffectOf(const Difference& difference, const Caller& caller) {
   const Form form(difference.after->kind(), caller);
   const bool was = Exists(difference.before, form);
   const bool is = Exists(difference.after, form);
@@ -48,9 +47,9 @@ Effect EffectOf(const Difference& difference, const resource::Caller& caller) {
   return is ? Effect::kAdded : Effect::kNone;
 }
 
-std::string EventOf(const Difference& difference,
-                    const resource::Caller& caller, absl::string_view token,
-                    absl::Time record_time, const DeletedNames& deleted) {
+std::string EventOf(const Difference& difference, const Caller& caller,
+                    absl::string_view token, absl::Time record_time,
+                    const DeletedNames& deleted) {
   const Item& after = *difference.after;
   const Form form(after.kind(), caller);
   const Effect effect = EffectOf(difference, caller);
@@ -76,7 +75,7 @@ std::string EventOf(const Difference& difference,
   return event.SerializeAsString();
 }
 
-std::string PresentOf(const Item& item, const resource::Caller& caller,
+std::string PresentOf(const Item& item, const Caller& caller,
                       const DeletedNames& deleted) {
   const Form form(item.kind(), caller);
   if (!Exists(&item, form)) return "";

@@ -318,7 +318,7 @@ void WatchHub::Begin(const WatchPtr& watch) {
   watch->revision = place.has_value() ? place->revision : recent_.head();
   if (watch->revision > recent_.head()) return End(watch, HistoryChanged());
   if (watch->revision < recent_.last_deletion() &&
-      !watch->call->caller().HasRole(resource::kStaffRole)) {
+      !watch->call->caller().HasRole(kStaffRole)) {
     return End(watch, BeginAnew());
   }
   watch->last_sent = SteadyNow();

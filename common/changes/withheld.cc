@@ -2,20 +2,21 @@
 
 #include <string>
 
-#include "common/resource/references.h"
+#include "common/fields/references.h"
 
 namespace transparency::changes {
 
 using google::protobuf::Message;
 
 bool IsWithheld(const resource::Snapshot& now, absl::string_view name,
-                const resource::Caller& caller) {
-  if (caller.HasRole(resource::kStaffRole)) return false;
+                const Caller& caller) {
+  if (caller.HasRole(kStaffRole)) return false;
   const resource::Item* item = now.Find(name);
   return item != nullptr && item->deleted();
 }
 
-DeletedNames DeletedBy(const resource::Snapshot& now, const resource::Item& old) {
+DeletedNames DeletedBy(const resource::Snapshot& now,
+                       const resource::Item& old) {
   const resource::Item* item = now.Find(old.name());
   if (item != nullptr && item->revision() == old.revision()) return nullptr;
   return [&now](absl::string_view name) {
@@ -26,18 +27,18 @@ DeletedNames DeletedBy(const resource::Snapshot& now, const resource::Item& old)
 
 std::unique_ptr<Message> WithoutDeleted(const resource::Form& form,
                                         const resource::Item& old,
-                                        const resource::Caller& caller,
+                                        const Caller& caller,
                                         const DeletedNames& deleted) {
-  if (!deleted || caller.HasRole(resource::kStaffRole)) return nullptr;
+  if (!deleted || caller.HasRole(kStaffRole)) return nullptr;
   std::unique_ptr<Message> scratch;
   const Message& seen = form.Of(old, &scratch);
   bool names = false;
-  resource::VisitReferences(
+  fields::VisitReferences(
       seen, [&](const std::string& name) { names = names || deleted(name); });
   if (!names) return nullptr;
   std::unique_ptr<Message> less(seen.New());
   less->CopyFrom(seen);
-  resource::ClearReferences(
+  fields::ClearReferences(
       [&](const std::string& name) { return deleted(name); }, less.get());
   return less;
 }

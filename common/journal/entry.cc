@@ -2,7 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest/digest.h"
+#include "common/base/digest.h"
 #include "common/journal/json.h"
 #include "common/postgres/params.h"
 

@@ -1,6 +1,6 @@
 #include "common/journal/secrets.h"
 
-#include "common/digest/digest.h"
+#include "common/base/digest.h"
 
 namespace transparency::journal {
 namespace {

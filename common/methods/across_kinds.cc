@@ -52,7 +52,7 @@ std::vector<std::string> QueryOf(const rpc::Call& call,
 
 absl::Status VisitSeen(
     const resource::Snapshot& snapshot, const rpc::Call& call,
-    const std::vector<size_t>& kinds, resource::QueryBudget* budget,
+    const std::vector<size_t>& kinds, query::QueryBudget* budget,
     absl::FunctionRef<void(size_t kind, const resource::Item&, const Message&)>
         visit) {
   absl::Status status;

@@ -7,8 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/query/query_budget.h"
 #include "common/resource/kind.h"
-#include "common/resource/query_budget.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 #include "google/protobuf/message.h"
@@ -38,7 +38,7 @@ std::vector<std::string> QueryOf(const rpc::Call& call,
 // and with its form of it. Not OK when `budget` is at its end.
 absl::Status VisitSeen(
     const resource::Snapshot& snapshot, const rpc::Call& call,
-    const std::vector<size_t>& kinds, resource::QueryBudget* budget,
+    const std::vector<size_t>& kinds, query::QueryBudget* budget,
     absl::FunctionRef<void(size_t kind, const resource::Item&,
                            const google::protobuf::Message& form)>
         visit);

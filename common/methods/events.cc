@@ -11,13 +11,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "common/base/civil.h"
 #include "common/methods/across_kinds.h"
 #include "common/methods/first_of.h"
 #include "common/methods/query_limits.h"
-#include "common/resource/civil.h"
+#include "common/query/page_token.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
-#include "common/resource/page_token.h"
 #include "common/status/status.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
@@ -27,12 +27,12 @@
 namespace transparency::methods {
 namespace {
 
+using fields::PickedValue;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::type::Date;
 using resource::Item;
 using resource::Kind;
-using resource::PickedValue;
 using type::v1::Event;
 using type::v1::ListEventsRequest;
 using type::v1::ListEventsResponse;
@@ -44,7 +44,7 @@ struct Days {
   absl::CivilDay until = absl::CivilDay::max();
 
   bool Touch(const Date& date) const {
-    return resource::LastDay(date) >= from && resource::FirstDay(date) <= until;
+    return civil::LastDay(date) >= from && civil::FirstDay(date) <= until;
   }
 };
 
@@ -127,8 +127,7 @@ absl::StatusOr<EventField> ReadEvent(const FieldDescriptor& field) {
     return Mistake(field, "an event has either label or label_field");
   }
   if (!event.when().empty()) {
-    auto filter =
-        resource::Filter::Parse(event.when(), *field.containing_type());
+    auto filter = query::Filter::Parse(event.when(), *field.containing_type());
     if (!filter.ok()) return Mistake(field, filter.status().message());
     read.when = *std::move(filter);
   }
@@ -159,7 +158,7 @@ void DatesOf(const EventField& event, const PickedValue& value,
   }
   const auto tell_known = [&](const Date& date, const std::string& what,
                               absl::string_view where) {
-    if (resource::IsDate(date) && !what.empty()) tell(date, what, where);
+    if (civil::IsDate(date) && !what.empty()) tell(date, what, where);
   };
   const Message& held = ValueOf(value);
   switch (event.form) {
@@ -169,7 +168,7 @@ void DatesOf(const EventField& event, const PickedValue& value,
       const auto& instant =
           static_cast<const google::protobuf::Timestamp&>(held);
       return tell_known(
-          resource::ToDate(absl::ToCivilDay(
+          civil::ToDate(absl::ToCivilDay(
               absl::FromUnixSeconds(instant.seconds()), absl::UTCTimeZone())),
           label, "");
     }
@@ -186,10 +185,10 @@ absl::StatusOr<Days> DaysOf(const ListEventsRequest& request) {
   Days days;
   const auto read = [&](const Date& date, const char* field,
                         absl::CivilDay* day) {
-    if (!resource::IsCompleteDate(date)) {
+    if (!civil::IsCompleteDate(date)) {
       violations.Add(field, "must be a complete date: year, month, day");
     } else {
-      *day = resource::FirstDay(date);
+      *day = civil::FirstDay(date);
     }
   };
   if (request.has_from_date()) {
@@ -217,10 +216,10 @@ absl::StatusOr<std::unique_ptr<Place>> Beginning(
                                   "excludes page_token: expected one of them");
     }
     return std::make_unique<Place>(
-        Place{resource::FirstDay(after.date()), after.name(), after.field()});
+        Place{civil::FirstDay(after.date()), after.name(), after.field()});
   }
   if (request.page_token().empty()) return nullptr;
-  auto position = resource::ReadPageToken(query, request.page_token());
+  auto position = query::ReadPageToken(query, request.page_token());
   if (!position.ok()) return position.status();
   // The token is one that was made here: it holds a day and a field.
   const size_t space = position->key.find(' ');
@@ -233,7 +232,7 @@ absl::StatusOr<std::unique_ptr<Place>> Beginning(
 
 std::string TokenBehind(const Place& place,
                         const std::vector<std::string>& query) {
-  return resource::MakePageToken(
+  return query::MakePageToken(
       query, {place.name, absl::StrCat(DayText(place.day), " ", place.field)});
 }
 
@@ -281,7 +280,7 @@ absl::StatusOr<ListEventsResponse> EventLister::List(
     const ListEventsRequest& request) const {
   auto days = DaysOf(request);
   if (!days.ok()) return days.status();
-  auto size = resource::PageSize(request.page_size());
+  auto size = query::PageSize(request.page_size());
   if (!size.ok()) return size.status();
   auto kinds = KindsOf(catalogue_, request.types());
   if (!kinds.ok()) return kinds.status();
@@ -293,7 +292,7 @@ absl::StatusOr<ListEventsResponse> EventLister::List(
 
   // One more than the page can hold, to know whether there is.
   FirstOf<Found, Newer> first(static_cast<size_t>(*size) + 1);
-  resource::QueryBudget budget = BudgetFor(call);
+  query::QueryBudget budget = BudgetFor(call);
   absl::Status status = VisitSeen(
       snapshot, call, *kinds, &budget,
       [&](size_t kind, const Item& item, const Message& form) {
@@ -303,7 +302,7 @@ absl::StatusOr<ListEventsResponse> EventLister::List(
                       absl::string_view where) {
                     if (!days->Touch(date)) return;
                     Found found{
-                        {resource::FirstDay(date),
+                        {civil::FirstDay(date),
                          absl::StrCat(FullNamePrefix(item.kind()), item.name()),
                          absl::StrCat(value.Path(), where)},
                         date,

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/resource/filter.h"
+#include "common/fields/picked_fields.h"
+#include "common/query/filter.h"
 #include "common/resource/kind.h"
-#include "common/resource/picked_fields.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 #include "google/protobuf/descriptor.h"
@@ -23,7 +23,7 @@ struct EventField {
   std::string label;
   std::string end_label;                                        // kPeriod
   const google::protobuf::FieldDescriptor* label_of = nullptr;  // an enum
-  std::shared_ptr<const resource::Filter> when;                 // null: always
+  std::shared_ptr<const query::Filter> when;                    // null: always
 };
 
 // ListEvents over all kinds of a service, by their annotations `event`.
@@ -51,8 +51,8 @@ class EventLister {
       : catalogue_(catalogue) {}
 
   const resource::Catalogue& catalogue_;
-  std::vector<EventField> fields_;             // by mark less one
-  std::vector<resource::PickedFields> dates_;  // one per kind
+  std::vector<EventField> fields_;           // by mark less one
+  std::vector<fields::PickedFields> dates_;  // one per kind
 };
 
 }  // namespace transparency::methods

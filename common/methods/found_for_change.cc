@@ -76,7 +76,7 @@ absl::StatusOr<resource::ItemPtr> FindForChange(
   return item;
 }
 
-std::string InForm(const resource::Item& item, const resource::Caller& caller) {
+std::string InForm(const resource::Item& item, const Caller& caller) {
   std::string scratch;
   return resource::Form(item.kind(), caller).Bytes(item, &scratch);
 }

@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/journal/decision.h"
+#include "common/journal/replica/decision.h"
 #include "common/resource/item.h"
 #include "common/resource/kind.h"
 
@@ -17,7 +17,7 @@ absl::StatusOr<resource::ItemPtr> FindForChange(
     const std::string& name, absl::string_view etag);
 
 // A resource's bytes in the caller's form.
-std::string InForm(const resource::Item& item, const resource::Caller& caller);
+std::string InForm(const resource::Item& item, const Caller& caller);
 
 // FAILED_PRECONDITION, REFERENCE_NOT_FOUND, when a field of `resource` refers
 // to another resource of this service that does not live or that the caller

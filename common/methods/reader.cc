@@ -26,7 +26,7 @@ absl::Status StillWanted(const rpc::Call& call) {
 Reader::Reader(const resource::Snapshot* snapshot, const rpc::Call* call)
     : snapshot_(snapshot),
       call_(call),
-      budget_(std::make_unique<resource::QueryBudget>(BudgetFor(*call))) {}
+      budget_(std::make_unique<query::QueryBudget>(BudgetFor(*call))) {}
 
 bool Reader::Sees(const resource::Item& item) const {
   return resource::Form(item.kind(), caller()).Sees(item);

@@ -6,8 +6,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/resource/caller.h"
-#include "common/resource/query_budget.h"
+#include "common/base/caller.h"
+#include "common/query/query_budget.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 
@@ -25,7 +25,7 @@ class Reader {
   // Both outlive the reader.
   Reader(const resource::Snapshot* snapshot, const rpc::Call* call);
 
-  const resource::Caller& caller() const { return call_->caller(); }
+  const Caller& caller() const { return call_->caller(); }
   // The snapshot's instant: "now" for this call.
   absl::Time now() const { return snapshot_->instant(); }
 
@@ -70,7 +70,7 @@ class Reader {
 
   const resource::Snapshot* snapshot_;
   const rpc::Call* call_;
-  std::unique_ptr<resource::QueryBudget> budget_;
+  std::unique_ptr<query::QueryBudget> budget_;
 };
 
 }  // namespace transparency::methods

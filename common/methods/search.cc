@@ -7,27 +7,27 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/fields/names.h"
 #include "common/methods/across_kinds.h"
 #include "common/methods/first_of.h"
 #include "common/methods/query_limits.h"
+#include "common/query/page_token.h"
+#include "common/query/search_query.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
-#include "common/resource/names.h"
-#include "common/resource/page_token.h"
-#include "common/resource/search_query.h"
 #include "common/status/status.h"
 #include "transparency/type/v1/annotations.pb.h"
 
 namespace transparency::methods {
 namespace {
 
+using fields::PickedValue;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using query::SearchQuery;
+using query::SearchScore;
 using resource::Item;
 using resource::Kind;
-using resource::PickedValue;
-using resource::SearchQuery;
-using resource::SearchScore;
 using type::v1::SearchHit;
 using type::v1::SearchResourcesRequest;
 using type::v1::SearchResourcesResponse;
@@ -86,7 +86,7 @@ struct Better {
 // Feeds `score` with every text of a resource. `best` is told of each that
 // matches better than those before it.
 template <class Best>
-void Match(const Kind& kind, const resource::PickedFields& texts,
+void Match(const Kind& kind, const fields::PickedFields& texts,
            const Item& item, const Message& form, SearchScore* score,
            Best best) {
   score->Clear();
@@ -99,7 +99,7 @@ void Match(const Kind& kind, const resource::PickedFields& texts,
   });
   // A random id means nothing to anybody.
   if (kind.rules.random_ids) return;
-  const absl::string_view id = resource::IdOf(item.name());
+  const absl::string_view id = fields::IdOf(item.name());
   if (score->Add(id, kWeights[kName])) {
     best([&kind] { return kind.name_field->name(); }, id);
   }
@@ -128,7 +128,7 @@ absl::StatusOr<Place> Beginning(const SearchResourcesRequest& request,
     return PlaceOf(request.start_after());
   }
   if (request.page_token().empty()) return Place{};
-  auto position = resource::ReadPageToken(query, request.page_token());
+  auto position = query::ReadPageToken(query, request.page_token());
   if (!position.ok()) return position.status();
   Place place{0, position->name};
   // The token is one that was made here: it holds a number.
@@ -137,7 +137,7 @@ absl::StatusOr<Place> Beginning(const SearchResourcesRequest& request,
 }
 
 SearchHit HitOf(const Found& found, const Kind& kind,
-                const resource::PickedFields& texts, const SearchQuery& query,
+                const fields::PickedFields& texts, const SearchQuery& query,
                 const rpc::Call& call) {
   const resource::Form form(kind, call.caller());
   std::unique_ptr<Message> scratch;
@@ -186,7 +186,7 @@ absl::StatusOr<SearchResourcesResponse> Searcher::Search(
     const SearchResourcesRequest& request) const {
   auto query = SearchQuery::Parse(request.query());
   if (!query.ok()) return query.status();
-  auto size = resource::PageSize(request.page_size());
+  auto size = query::PageSize(request.page_size());
   if (!size.ok()) return size.status();
   auto kinds = KindsOf(catalogue_, request.types());
   if (!kinds.ok()) return kinds.status();
@@ -198,7 +198,7 @@ absl::StatusOr<SearchResourcesResponse> Searcher::Search(
   SearchScore score(*query);
   // One more than the page can hold, to know whether there is.
   FirstOf<Found, Better> first(static_cast<size_t>(*size) + 1);
-  resource::QueryBudget budget = BudgetFor(call);
+  query::QueryBudget budget = BudgetFor(call);
   budget.set_terms(static_cast<int>(query->words().size()));
   absl::Status status = VisitSeen(
       snapshot, call, *kinds, &budget,
@@ -228,7 +228,7 @@ absl::StatusOr<SearchResourcesResponse> Searcher::Search(
     if (page.hits_size() == *size ||
         (page.hits_size() > 0 && bytes > resource::kMaxPageBytes)) {
       page.set_next_page_token(
-          resource::MakePageToken(tied, {last.name, absl::StrCat(last.score)}));
+          query::MakePageToken(tied, {last.name, absl::StrCat(last.score)}));
       break;
     }
     last = found.place;

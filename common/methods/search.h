@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/fields/picked_fields.h"
 #include "common/resource/kind.h"
-#include "common/resource/picked_fields.h"
 #include "common/resource/snapshot.h"
 #include "common/rpc/call.h"
 #include "transparency/type/v1/search.pb.h"
@@ -36,7 +36,7 @@ class Searcher {
       : catalogue_(catalogue) {}
 
   const resource::Catalogue& catalogue_;
-  std::vector<resource::PickedFields> texts_;  // one per kind
+  std::vector<fields::PickedFields> texts_;  // one per kind
 };
 
 }  // namespace transparency::methods

@@ -6,11 +6,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/fields/names.h"
 #include "common/methods/found_for_change.h"
 #include "common/methods/request_fields.h"
 #include "common/resource/form.h"
 #include "common/resource/item.h"
-#include "common/resource/names.h"
 #include "common/status/status.h"
 #include "google/rpc/error_details.pb.h"
 #include "transparency/journal/v1/change.pb.h"
@@ -117,7 +117,7 @@ absl::Status CheckNotReferredTo(const Decision& decision, const Item& item) {
 // The parent of what is undeleted must be there as for a create.
 absl::Status CheckParentLives(const Decision& decision, const Item& item) {
   if (item.kind().parent == nullptr) return absl::OkStatus();
-  const std::string parent(resource::ParentOf(item.name()));
+  const std::string parent(fields::ParentOf(item.name()));
   const Item* found = decision.view().FindLive(parent);
   if (found != nullptr && Sees(decision, *found)) return absl::OkStatus();
   return status::Precondition("REFERENCE_NOT_FOUND", parent,

@@ -2,11 +2,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/fields/names.h"
 #include "common/methods/query_limits.h"
 #include "common/methods/request_fields.h"
 #include "common/resource/form.h"
 #include "common/resource/list_page.h"
-#include "common/resource/names.h"
 #include "common/status/status.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -61,9 +61,8 @@ bool IsListed(const FieldDescriptor* field, FieldDescriptor::Type type) {
 // A parent named in full must be there for the caller; one with `-` names none.
 absl::Status CheckParent(const resource::Kind& kind,
                          const resource::Snapshot& snapshot,
-                         const resource::Caller& caller,
-                         const std::string& parent) {
-  if (kind.parent == nullptr || !resource::IsName(parent)) {
+                         const Caller& caller, const std::string& parent) {
+  if (kind.parent == nullptr || !fields::IsName(parent)) {
     return absl::OkStatus();
   }
   const resource::Item* item = snapshot.Find(parent);
@@ -167,7 +166,7 @@ absl::StatusOr<std::string> List(const resource::Kind& kind,
       .show_deleted = Flag(request, "show_deleted"),
       .total_size =
           shape.total_size != nullptr && Flag(request, "return_total_size")};
-  resource::QueryBudget budget = BudgetFor(call);
+  query::QueryBudget budget = BudgetFor(call);
   std::string answer;
   auto page = resource::ListPage(
       list, &budget, [&](const resource::Item&, const std::string& bytes) {
@@ -213,7 +212,7 @@ absl::StatusOr<std::string> BatchGet(const resource::Kind& kind,
     const std::string& name =
         reflection->GetRepeatedStringReference(request, names, i, &scratch);
     if (!parent.empty() &&
-        !resource::ParentMatches(resource::ParentOf(name), parent)) {
+        !fields::ParentMatches(fields::ParentOf(name), parent)) {
       return status::InvalidField(absl::StrCat("names[", i, "]"),
                                   absl::StrCat("is not of ", parent));
     }

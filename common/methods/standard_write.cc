@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fields/masks.h"
+#include "common/fields/names.h"
+#include "common/fields/request_check.h"
 #include "common/methods/found_for_change.h"
 #include "common/methods/request_fields.h"
 #include "common/resource/form.h"
-#include "common/resource/masks.h"
-#include "common/resource/names.h"
-#include "common/resource/request_check.h"
 #include "common/status/status.h"
 #include "google/protobuf/field_mask.pb.h"
 #include "transparency/journal/v1/change.pb.h"
@@ -96,13 +96,13 @@ absl::StatusOr<std::string> CreateMissing(const resource::Kind& kind,
   const std::string& name = Text(incoming, "name");
   if (kind.rules.random_ids) return status::NotFound(kind.type, name);
   // The check of an update's request does not ask for what a create must give.
-  absl::Status status = resource::CheckResource(incoming, path);
+  absl::Status status = fields::CheckResource(incoming, path);
   if (status.ok()) {
-    status = CheckParent(kind, decision, std::string(resource::ParentOf(name)));
+    status = CheckParent(kind, decision, std::string(fields::ParentOf(name)));
   }
   if (!status.ok()) return status;
   std::unique_ptr<Message> resource = Copy(incoming);
-  resource::ClearOutputOnly(resource.get());
+  fields::ClearOutputOnly(resource.get());
   return CreateNamed(kind, decision, name, std::move(resource), path);
 }
 
@@ -121,12 +121,12 @@ absl::StatusOr<std::string> Create(const resource::Kind& kind,
   if (id.empty()) {
     id = decision.RandomId();
   } else {
-    status = resource::CheckId(id_field, id);
+    status = fields::CheckId(id_field, id);
     if (!status.ok()) return status;
   }
   std::unique_ptr<Message> resource =
       Copy(request.GetReflection()->GetMessage(request, field));
-  resource::ClearOutputOnly(resource.get());
+  fields::ClearOutputOnly(resource.get());
   if (kind.rules.take_over) {
     status = kind.rules.take_over(request, decision.caller(), resource.get());
     if (!status.ok()) return status;
@@ -148,11 +148,11 @@ absl::StatusOr<std::string> Update(const resource::Kind& kind,
   }
   if (!before.ok()) return before.status();
 
-  auto after = resource::ApplyUpdate(
+  auto after = fields::ApplyUpdate(
       (*before)->message(), incoming, MaskOf(request),
       resource::Form(kind, decision.caller()).fields(**before), field->name());
   if (!after.ok()) return after.status();
-  absl::Status status = resource::CheckResource(**after, field->name());
+  absl::Status status = fields::CheckResource(**after, field->name());
   if (status.ok()) {
     status = CheckReferences(decision, **after, &(*before)->message(),
                              field->name());

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "common/journal/decision.h"
+#include "common/journal/replica/decision.h"
 #include "common/resource/kind.h"
 #include "google/protobuf/message.h"
 

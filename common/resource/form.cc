@@ -70,19 +70,19 @@ Form::Form(const Kind& kind, const Caller& caller)
       caller_(caller),
       public_(caller.anonymous() && caller.roles.empty()) {
   if (kind.visible_when == nullptr) {
-    sees_ = Reach::kAlways;
+    sees_ = query::Reach::kAlways;
   } else if (!public_) {
     sees_ = kind.visible_when->ReachOf(caller);
   }
   for (const HiddenField& field : kind.hidden_fields) {
     switch (field.audience->ReachOf(caller)) {
-      case Reach::kNever:
+      case query::Reach::kNever:
         always_.push_back(&field);
         break;
-      case Reach::kDepends:
+      case query::Reach::kDepends:
         sometimes_.push_back(&field);
         break;
-      case Reach::kAlways:
+      case query::Reach::kAlways:
         break;
     }
   }
@@ -91,7 +91,7 @@ Form::Form(const Kind& kind, const Caller& caller)
 template <class MessageOf>
 bool Form::SeesBy(const Item& item, const MessageOf& message_of) const {
   if (item.deleted() && !caller_.HasRole(kStaffRole)) return false;
-  if (sees_ != Reach::kDepends) return sees_ == Reach::kAlways;
+  if (sees_ != query::Reach::kDepends) return sees_ == query::Reach::kAlways;
   if (public_) return item.is_public();
   return kind_.visible_when->Matches(message_of(), caller_);
 }
@@ -110,8 +110,9 @@ bool Form::Sees(const Item& item, std::unique_ptr<Message>* scratch) const {
 }
 
 bool Form::SeesAllLive() const {
-  return sees_ == Reach::kAlways ||
-         (public_ && kind_.visible_when->ReachOf(caller_) == Reach::kAlways);
+  return sees_ == query::Reach::kAlways ||
+         (public_ &&
+          kind_.visible_when->ReachOf(caller_) == query::Reach::kAlways);
 }
 
 void Form::HiddenIn(const Message& resource, const Hidden& candidates,
@@ -148,7 +149,8 @@ const Message& Form::Of(const Item& item,
   return Without(hidden, full, scratch);
 }
 
-const Message& Form::ForQuery(const Item& item, const FieldSubset& wanted,
+const Message& Form::ForQuery(const Item& item,
+                              const fields::FieldSubset& wanted,
                               std::unique_ptr<Message>* scratch) const {
   const Message& full = item.message(wanted, scratch);
   if (sometimes_.empty()) return full;
@@ -157,7 +159,7 @@ const Message& Form::ForQuery(const Item& item, const FieldSubset& wanted,
   return Without(hidden, full, scratch);
 }
 
-FieldSubset Form::ForQuery(FieldSubset wanted) const {
+fields::FieldSubset Form::ForQuery(fields::FieldSubset wanted) const {
   if (wanted.empty()) return wanted;
   for (const HiddenField* field : sometimes_) {
     wanted.Add(field->audience->fields());
@@ -181,21 +183,21 @@ const std::string& Form::Bytes(const Item& item, std::string* scratch) const {
   return *scratch;
 }
 
-FieldAccess Form::fields() const {
-  std::vector<FieldPath> hidden;
+fields::FieldAccess Form::fields() const {
+  std::vector<fields::FieldPath> hidden;
   for (const HiddenField* field : always_) hidden.push_back(field->path);
-  return FieldAccess(std::move(hidden));
+  return fields::FieldAccess(std::move(hidden));
 }
 
-FieldAccess Form::fields(const Item& item) const {
-  std::vector<FieldPath> hidden;
+fields::FieldAccess Form::fields(const Item& item) const {
+  std::vector<fields::FieldPath> hidden;
   for (const HiddenField* field : always_) hidden.push_back(field->path);
   for (const HiddenField* field : sometimes_) {
     if (!field->audience->Matches(item.message(), caller_)) {
       hidden.push_back(field->path);
     }
   }
-  return FieldAccess(std::move(hidden));
+  return fields::FieldAccess(std::move(hidden));
 }
 
 std::string Form::Fingerprint() const {

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "common/resource/caller.h"
-#include "common/resource/field_access.h"
-#include "common/resource/field_subset.h"
+#include "common/base/caller.h"
+#include "common/fields/field_access.h"
+#include "common/fields/field_subset.h"
+#include "common/query/predicate.h"
 #include "common/resource/item.h"
 #include "common/resource/kind.h"
-#include "common/resource/predicate.h"
 #include "google/protobuf/message.h"
 
 namespace transparency::resource {
@@ -45,15 +45,15 @@ class Form {
   // fields(): others may be missing, and fields that exist for the caller in no
   // resource may still be there. `wanted` is what ForQuery(wanted) says.
   const google::protobuf::Message& ForQuery(
-      const Item& item, const FieldSubset& wanted,
+      const Item& item, const fields::FieldSubset& wanted,
       std::unique_ptr<google::protobuf::Message>* scratch) const;
   // What has to be read of an item to look at `wanted` in the caller's form.
-  FieldSubset ForQuery(FieldSubset wanted) const;
+  fields::FieldSubset ForQuery(fields::FieldSubset wanted) const;
 
   // The fields that exist for the caller: those that it sees in some resource.
-  FieldAccess fields() const;
+  fields::FieldAccess fields() const;
   // Those that exist for the caller in this resource.
-  FieldAccess fields(const Item& item) const;
+  fields::FieldAccess fields(const Item& item) const;
 
   // Tells forms of this kind apart, for page tokens: callers with the same see
   // the same.
@@ -76,7 +76,7 @@ class Form {
   const Caller& caller_;
   const bool public_;  // the caller is
   // What visible_when says of the caller; of the public each item knows.
-  Reach sees_ = Reach::kDepends;
+  query::Reach sees_ = query::Reach::kDepends;
   Hidden always_;     // in every resource
   Hidden sometimes_;  // depending on the resource
 };

@@ -231,7 +231,7 @@ const Message& Item::message(std::unique_ptr<Message>* scratch) const {
   return *message;
 }
 
-const Message& Item::message(const FieldSubset& fields,
+const Message& Item::message(const fields::FieldSubset& fields,
                              std::unique_ptr<Message>* scratch) const {
   const Message* kept = message_.load(std::memory_order_acquire);
   if (kept != nullptr) return *kept;
@@ -252,7 +252,7 @@ std::unique_ptr<Message> Item::WithoutPersonal() const {
 }
 
 std::unique_ptr<Message> Item::PersonalOnly() const {
-  FieldSubset personal;
+  fields::FieldSubset personal;
   for (const FieldDescriptor* field : kind_.personal_fields) {
     personal.Add(*field);
   }

@@ -8,7 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/resource/field_subset.h"
+#include "common/fields/field_subset.h"
 #include "common/resource/kind.h"
 #include "google/protobuf/message.h"
 
@@ -78,7 +78,7 @@ class Item {
       std::unique_ptr<google::protobuf::Message>* scratch) const;
   // Likewise; other fields than these may be missing.
   const google::protobuf::Message& message(
-      const FieldSubset& fields,
+      const fields::FieldSubset& fields,
       std::unique_ptr<google::protobuf::Message>* scratch) const;
   // message() serialized.
   const std::string& bytes() const;

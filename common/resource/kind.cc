@@ -8,8 +8,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/digest/digest.h"
-#include "common/resource/names.h"
+#include "common/base/digest.h"
+#include "common/fields/names.h"
 #include "google/api/resource.pb.h"
 #include "transparency/type/v1/annotations.pb.h"
 
@@ -136,7 +136,7 @@ absl::Status ReadAudiences(const Descriptor* type,
     const std::string& audience =
         field->options().GetExtension(type::v1::audience);
     if (!audience.empty()) {
-      auto predicate = Predicate::Compile(audience, *kind->descriptor);
+      auto predicate = query::Predicate::Compile(audience, *kind->descriptor);
       if (!predicate.ok()) return predicate.status();
       kind->hidden_fields.push_back({*path, *std::move(predicate)});
     } else if (field->message_type() != nullptr) {
@@ -158,8 +158,8 @@ std::string Kind::TitleOf(const google::protobuf::Message& resource) const {
         reflection->GetStringReference(resource, title_field, &scratch);
     if (!title.empty()) return title;
   }
-  return std::string(
-      IdOf(reflection->GetStringReference(resource, name_field, &scratch)));
+  return std::string(fields::IdOf(
+      reflection->GetStringReference(resource, name_field, &scratch)));
 }
 
 EtagKey::EtagKey() { Set(digest::RandomBytes(digest::kBytes)); }
@@ -194,7 +194,7 @@ absl::Status Catalogue::Add(const Descriptor* descriptor, KindRules rules) {
   const std::string& visible_when =
       descriptor->options().GetExtension(type::v1::visible_when);
   if (!visible_when.empty()) {
-    auto predicate = Predicate::Compile(visible_when, *descriptor);
+    auto predicate = query::Predicate::Compile(visible_when, *descriptor);
     if (!predicate.ok()) return predicate.status();
     kind->visible_when = *std::move(predicate);
   }

@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/resource/caller.h"
-#include "common/resource/predicate.h"
+#include "common/base/caller.h"
+#include "common/query/predicate.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
@@ -110,7 +110,7 @@ struct HiddenField {
   // From the resource down to the field.
   std::vector<const google::protobuf::FieldDescriptor*> path;
   // Over the resource; null never (an audience is always stated).
-  std::shared_ptr<const Predicate> audience;
+  std::shared_ptr<const query::Predicate> audience;
 };
 
 // What etags are digested under: without it nobody can tell whether a guess at
@@ -151,7 +151,7 @@ struct Kind {
   const google::protobuf::FieldDescriptor* delete_time_field = nullptr;
   const google::protobuf::FieldDescriptor* title_field = nullptr;
   std::vector<const google::protobuf::FieldDescriptor*> personal_fields;
-  std::shared_ptr<const Predicate> visible_when;  // null: everybody
+  std::shared_ptr<const query::Predicate> visible_when;  // null: everybody
   std::vector<HiddenField> hidden_fields;
   std::shared_ptr<const EtagKey> etag_key;  // of the catalogue
 

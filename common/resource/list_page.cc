@@ -7,11 +7,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/resource/field_subset.h"
-#include "common/resource/filter.h"
-#include "common/resource/names.h"
-#include "common/resource/order.h"
-#include "common/resource/page_token.h"
+#include "common/fields/field_subset.h"
+#include "common/fields/names.h"
+#include "common/query/filter.h"
+#include "common/query/order.h"
+#include "common/query/page_token.h"
 
 namespace transparency::resource {
 namespace {
@@ -66,7 +66,7 @@ bool Before(const Candidate& a, const Candidate& b) {
 
 class Lister {
  public:
-  Lister(const List& list, QueryBudget* budget)
+  Lister(const List& list, query::QueryBudget* budget)
       : list_(list), budget_(*budget) {}
 
   absl::StatusOr<ListedPage> Run(
@@ -91,24 +91,24 @@ class Lister {
   absl::Status InOtherOrder(Page* page, ListedPage* listed);
   absl::Status Count(ListedPage* listed);
   std::string Token(const std::string& name, std::string key) const {
-    return MakePageToken(query_, {name, std::move(key)});
+    return query::MakePageToken(query_, {name, std::move(key)});
   }
 
   const List& list_;
-  QueryBudget& budget_;
-  std::shared_ptr<const Filter> filter_;
-  std::shared_ptr<const Order> order_;
-  FieldSubset wanted_;  // what both look at
+  query::QueryBudget& budget_;
+  std::shared_ptr<const query::Filter> filter_;
+  std::shared_ptr<const query::Order> order_;
+  fields::FieldSubset wanted_;  // what both look at
   std::string prefix_;
   std::vector<std::string> query_;
   size_t size_ = 0;
-  Position after_;  // name empty: from the beginning
+  query::Position after_;  // name empty: from the beginning
   std::string stopped_at_;
 };
 
 absl::Status Lister::ReadFilter() {
-  auto filter =
-      Filter::Parse(list_.filter, *list_.kind.descriptor, list_.form.fields());
+  auto filter = query::Filter::Parse(list_.filter, *list_.kind.descriptor,
+                                     list_.form.fields());
   if (!filter.ok()) return filter.status();
   filter_ = *std::move(filter);
   budget_.set_terms(filter_->terms());
@@ -118,11 +118,11 @@ absl::Status Lister::ReadFilter() {
 }
 
 absl::Status Lister::ReadPlace() {
-  auto size = PageSize(list_.page_size);
+  auto size = query::PageSize(list_.page_size);
   if (!size.ok()) return size.status();
   size_ = static_cast<size_t>(*size);
-  auto order =
-      Order::Parse(list_.order_by, *list_.kind.descriptor, list_.form.fields());
+  auto order = query::Order::Parse(list_.order_by, *list_.kind.descriptor,
+                                   list_.form.fields());
   if (!order.ok()) return order.status();
   order_ = *std::move(order);
   wanted_.Add(order_->fields());
@@ -131,7 +131,7 @@ absl::Status Lister::ReadPlace() {
             list_.form.Fingerprint(),  list_.show_deleted ? "deleted" : ""};
   query_.insert(query_.end(), list_.more.begin(), list_.more.end());
   if (list_.page_token.empty()) return absl::OkStatus();
-  auto after = ReadPageToken(query_, list_.page_token);
+  auto after = query::ReadPageToken(query_, list_.page_token);
   if (!after.ok()) return after.status();
   after_ = *std::move(after);
   return absl::OkStatus();
@@ -143,15 +143,16 @@ absl::Status Lister::Scan(
   absl::Status status;
   int seen_before = 0;
   std::unique_ptr<Message> scratch;
-  const FieldSubset wanted = list_.form.ForQuery(wanted_);
-  const bool any_parent = absl::StrContains(list_.parent, kAnyId);
+  const fields::FieldSubset wanted = list_.form.ForQuery(wanted_);
+  const bool any_parent = absl::StrContains(list_.parent, fields::kAnyId);
   bool stopped = false;
   list_.snapshot.Scan(list_.kind, from, [&](const Item& item) {
     if (!absl::StartsWith(item.name(), prefix_)) return false;
     status = until == Until::kEnd ? budget_.Look() : budget_.LookForPage();
     if (!status.ok()) return false;
     if ((item.deleted() && !list_.show_deleted) ||
-        (any_parent && !ParentMatches(ParentOf(item.name()), list_.parent)) ||
+        (any_parent &&
+         !fields::ParentMatches(fields::ParentOf(item.name()), list_.parent)) ||
         !list_.form.Sees(item, &scratch)) {
       return true;
     }
@@ -247,7 +248,7 @@ bool Lister::TakesAllLive() const {
   const std::vector<absl::string_view> parts =
       absl::StrSplit(list_.parent, '/', absl::SkipEmpty());
   for (size_t i = 1; i < parts.size(); i += 2) {
-    if (parts[i] != kAnyId) return false;
+    if (parts[i] != fields::kAnyId) return false;
   }
   return list_.filter.empty() && list_.form.SeesAllLive();
 }
@@ -272,7 +273,7 @@ absl::Status Lister::Count(ListedPage* listed) {
 }  // namespace
 
 absl::StatusOr<ListedPage> ListPage(
-    const List& list, QueryBudget* budget,
+    const List& list, query::QueryBudget* budget,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit) {
   return Lister(list, budget).Run(emit);
 }

@@ -9,9 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "common/query/query_budget.h"
 #include "common/resource/form.h"
 #include "common/resource/kind.h"
-#include "common/resource/query_budget.h"
 #include "common/resource/snapshot.h"
 
 namespace transparency::resource {
@@ -56,7 +56,7 @@ struct ListedPage {
 // has: a page or a count is never wrong. A resource whose key stays put while a
 // client pages is in exactly one page.
 absl::StatusOr<ListedPage> ListPage(
-    const List& list, QueryBudget* budget,
+    const List& list, query::QueryBudget* budget,
     absl::FunctionRef<void(const Item&, const std::string& bytes)> emit);
 
 }  // namespace transparency::resource

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "common/resource/references.h"
+#include "common/fields/references.h"
 
 namespace transparency::resource {
 namespace {
@@ -43,7 +43,7 @@ void KeysOf(const Item& item, const Message& message,
   if (item.next_change() != absl::InfiniteFuture()) {
     keys->push_back(DueKey(item.next_change()));
   }
-  VisitReferences(message, [&](const std::string& name) {
+  fields::VisitReferences(message, [&](const std::string& name) {
     keys->push_back(ReferenceKey(name));
   });
   if (item.kind().rules.keys) item.kind().rules.keys(message, keys);
@@ -57,7 +57,7 @@ void KeysOf(const Item& item, const Message& message,
 
 bool Holds(const Message& message, absl::string_view reference) {
   bool found = false;
-  VisitReferences(message, [&](const std::string& name) {
+  fields::VisitReferences(message, [&](const std::string& name) {
     found = found || name == reference;
   });
   return found;

@@ -95,9 +95,8 @@ Call::Call(Arrival arrival)
     : seat_(std::move(arrival.seat)),
       arrival_([&arrival] {
         if (arrival.caller == nullptr) {
-          static const auto* const kPublic =
-              new std::shared_ptr<const resource::Caller>(
-                  std::make_shared<const resource::Caller>());
+          static const auto* const kPublic = new std::shared_ptr<const Caller>(
+              std::make_shared<const Caller>());
           arrival.caller = *kPublic;
         }
         return std::move(arrival);

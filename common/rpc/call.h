@@ -12,7 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
-#include "common/resource/caller.h"
+#include "common/base/caller.h"
 #include "common/rpc/shared_place.h"
 #include "google/protobuf/descriptor.h"
 
@@ -29,7 +29,7 @@ std::string ContinueTrace(absl::string_view parent);
 struct Arrival {
   std::string method;  // "/package.Service/Method"
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
-  std::shared_ptr<const resource::Caller> caller;  // null: the public
+  std::shared_ptr<const Caller> caller;  // null: the public
   absl::Time deadline = absl::InfiniteFuture();
   // The client's IP address; as the gateway saw it, where that passes a call
   // on.
@@ -61,7 +61,7 @@ class Call {
   const google::protobuf::MethodDescriptor* descriptor() const {
     return arrival_.descriptor;
   }
-  const resource::Caller& caller() const { return *arrival_.caller; }
+  const Caller& caller() const { return *arrival_.caller; }
   const std::string& address() const { return arrival_.address; }
   bool from_gateway() const { return arrival_.from_gateway; }
   // ShareKeyOf what arrived.

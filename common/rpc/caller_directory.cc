@@ -28,7 +28,7 @@ bool IsDigest(absl::string_view hex) {
 }
 
 // `line` without comment; an error says what is wrong, never the line's text.
-absl::StatusOr<std::pair<std::string, resource::Caller>> ReadLine(
+absl::StatusOr<std::pair<std::string, Caller>> ReadLine(
     absl::string_view line) {
   const std::vector<std::string> parts =
       absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
@@ -39,7 +39,7 @@ absl::StatusOr<std::pair<std::string, resource::Caller>> ReadLine(
     return absl::InvalidArgumentError(
         "the digest is not 64 lower-case hexadecimal digits");
   }
-  resource::Caller caller;
+  Caller caller;
   caller.subject = parts[1];
   if (parts[2] != "-") {
     caller.roles = absl::StrSplit(parts[2], ',', absl::SkipEmpty());
@@ -90,7 +90,7 @@ absl::StatusOr<CallerDirectory::Table> CallerDirectory::Read(
           "tokens file ", path, ":", number, ": ", entry.status().message()));
     }
     table[entry->first] =
-        std::make_shared<const resource::Caller>(std::move(entry->second));
+        std::make_shared<const Caller>(std::move(entry->second));
   }
   return table;
 }
@@ -110,8 +110,7 @@ absl::StatusOr<std::unique_ptr<CallerDirectory>> CallerDirectory::Open(
   return directory;
 }
 
-std::shared_ptr<const resource::Caller> CallerDirectory::Find(
-    absl::string_view token) {
+std::shared_ptr<const Caller> CallerDirectory::Find(absl::string_view token) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(),
          digest);

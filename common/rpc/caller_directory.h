@@ -12,7 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "common/resource/caller.h"
+#include "common/base/caller.h"
 
 namespace transparency::rpc {
 
@@ -33,15 +33,14 @@ class CallerDirectory {
   // The caller behind `token`; null when it is unknown. At most once a second
   // looks whether the file has changed; a file that is gone or wrong leaves the
   // last good one in force and is logged.
-  std::shared_ptr<const resource::Caller> Find(absl::string_view token);
+  std::shared_ptr<const Caller> Find(absl::string_view token);
 
   // Looks as Find does; how often the file has been read since it was opened.
   int64_t Generation();
 
  private:
   // By the raw 32 bytes of the digest.
-  using Table =
-      absl::flat_hash_map<std::string, std::shared_ptr<const resource::Caller>>;
+  using Table = absl::flat_hash_map<std::string, std::shared_ptr<const Caller>>;
   // What tells two states of the file apart.
   struct Version {
     int64_t inode = 0;

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/text.h"
+#include "common/base/text.h"
 #include "google/protobuf/unknown_field_set.h"
 
 namespace transparency::rpc {
@@ -36,7 +36,7 @@ std::string FirstIn(absl::string_view bytes, const Descriptor& type,
       absl::StrAppend(&path, "[", elements[field->number()]++, "]");
     }
     if (field->type() == FieldDescriptor::TYPE_STRING) {
-      if (!resource::IsUtf8(value.length_delimited())) return path;
+      if (!text::IsUtf8(value.length_delimited())) return path;
     } else if (field->message_type() != nullptr) {
       const std::string below =
           FirstIn(value.length_delimited(), *field->message_type(), depth + 1);

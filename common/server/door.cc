@@ -16,8 +16,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/log/log.h"
 #include "common/rpc/client_address.h"
-#include "common/rpc/log.h"
 #include "common/server/socket_address.h"
 
 namespace transparency::server {
@@ -220,7 +220,7 @@ void Door::OutOfDescriptors() {
   refused_.Add({{"cause", "descriptors"}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {
-    rpc::LogLine(spdlog::level::err, "no descriptor is left for a connection")
+    log::LogLine(spdlog::level::err, "no descriptor is left for a connection")
         .Number("port", port_);
   }
   if (spare_ >= 0) {
@@ -273,7 +273,7 @@ void Door::TurnAway(int socket, const std::string& host, const char* cause) {
   refused_.Add({{"cause", cause}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {
-    rpc::LogLine(spdlog::level::warn, "connection refused")
+    log::LogLine(spdlog::level::warn, "connection refused")
         .Text("address", host)
         .Text("cause", cause)
         .Number("left_out_before", static_cast<double>(left_out));
@@ -435,7 +435,7 @@ void Door::Tell(const char* cause, const Guest& guest) {
   closed_.Add({{"cause", cause}}).Increment();
   int64_t left_out = 0;
   if (log_.Allow(absl::Now(), &left_out)) {
-    rpc::LogLine(spdlog::level::warn, "connection closed")
+    log::LogLine(spdlog::level::warn, "connection closed")
         .Text("peer", guest.peer)
         .Text("cause", cause)
         .Number("left_out_before", static_cast<double>(left_out));

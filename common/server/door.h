@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/rpc/log_sampler.h"
+#include "common/log/log_sampler.h"
 #include "common/rpc/shared_place.h"
 #include "common/server/guarded_sockets.h"
 #include "grpcpp/server_builder.h"
@@ -140,7 +140,7 @@ class Door {
   absl::Time accept_again_ = absl::InfinitePast();  // of the thread alone
   absl::Time look_again_ = absl::InfiniteFuture();  // likewise
   rpc::SharedPlace seats_;
-  rpc::LogSampler log_;
+  log::LogSampler log_;
   prometheus::Gauge& open_;
   prometheus::Family<prometheus::Counter>& refused_;
   prometheus::Family<prometheus::Counter>& closed_;

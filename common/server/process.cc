@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/log/log.h"
 #include "common/rpc/caller_directory.h"
-#include "common/rpc/log.h"
-#include "common/rpc/reflection.h"
-#include "common/rpc/server_arguments.h"
+#include "common/rpc/server/reflection.h"
+#include "common/rpc/server/server_arguments.h"
 #include "common/server/admin_listener.h"
 #include "common/server/door.h"
 #include "common/server/signals.h"
@@ -196,7 +196,7 @@ void Process::OnDrain(std::function<void()> reaction) {
 
 absl::Status Process::Run() {
   SignalWatch signals([this](int signal) {
-    rpc::LogLine(spdlog::level::info, "told to stop").Number("signal", signal);
+    log::LogLine(spdlog::level::info, "told to stop").Number("signal", signal);
     Stop();
   });
   Running running(this);
@@ -205,14 +205,14 @@ absl::Status Process::Run() {
     absl::MutexLock lock(&mutex_);
     settled_ = true;
     if (!started.ok()) return started;
-    rpc::LogLine(spdlog::level::info, "serving")
+    log::LogLine(spdlog::level::info, "serving")
         .Number("port", port_)
         .Number("metrics_port", metrics_port_);
     mutex_.Await(absl::Condition(&stopping_));
   }
   running.Drain();
   absl::MutexLock lock(&mutex_);
-  rpc::LogLine(spdlog::level::info, "drained").Number("port", port_);
+  log::LogLine(spdlog::level::info, "drained").Number("port", port_);
   return cause_;
 }
 

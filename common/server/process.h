@@ -10,9 +10,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/rpc/generic_service.h"
-#include "common/rpc/health.h"
 #include "common/rpc/method_table.h"
+#include "common/rpc/server/generic_service.h"
+#include "common/rpc/server/health.h"
 #include "common/server/port_probe.h"
 #include "prometheus/registry.h"
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
-#include "common/rpc/log.h"
+#include "common/log/log.h"
 #include "common/server/descriptors.h"
 
 ABSL_FLAG(std::string, listen, "", "host:port on which gRPC is served");
@@ -164,12 +164,12 @@ int Main(int argc, char** argv, const Program& program) {
                  program.name.c_str(), level.c_str(), program.name.c_str());
     return kUsageError;
   }
-  rpc::LogOptions log;
+  log::LogOptions log;
   log.level = spdlog::level::from_str(level);
   log.file = absl::GetFlag(FLAGS_log_file);
   log.file_bytes = absl::GetFlag(FLAGS_log_file_bytes);
   log.files = absl::GetFlag(FLAGS_log_files);
-  absl::Status logged = rpc::SetUpLog(log);
+  absl::Status logged = log::SetUpLog(log);
   if (!logged.ok()) {
     std::fprintf(stderr, "%s: --log_file: %s; see %s --help\n",
                  program.name.c_str(), std::string(logged.message()).c_str(),

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fields/request_check.h"
 #include "common/methods/fresh_reads.h"
 #include "common/postgres/session.h"
-#include "common/resource/request_check.h"
-#include "common/rpc/embedded_descriptors.h"
+#include "common/rpc/server/embedded_descriptors.h"
 #include "schema/journal_schema.h"
 
 namespace transparency::service {
@@ -35,7 +35,7 @@ absl::Status ReplicaProcess::Assemble(server::ProcessOptions process,
   process.descriptor_set = EmbeddedDescriptorSet();
   process.service.domain = absl::StrCat(service_.name, ".transparency");
   process.service.check_request = [](google::protobuf::Message& request) {
-    return resource::CheckRequest(&request);
+    return fields::CheckRequest(&request);
   };
   process.service.admission = [this](const std::shared_ptr<rpc::Call>& call,
                                      std::function<void(absl::Status)> resume) {

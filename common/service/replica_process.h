@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/changes/journal_methods.h"
 #include "common/journal/clock.h"
-#include "common/journal/replica.h"
+#include "common/journal/replica/replica.h"
 #include "common/postgres/migrations.h"
 #include "common/resource/kind.h"
 #include "common/server/process.h"

@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/journal/replica/writer.h"
 #include "common/journal/store.h"
-#include "common/journal/writer.h"
 #include "common/postgres/migrations.h"
 #include "common/resource/kind.h"
 #include "common/rpc/method_table.h"

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "common/resource/page_token.h"
+#include "common/query/page_token.h"
 
 namespace transparency::gateway {
 
@@ -16,7 +16,7 @@ MergedQuery::MergedQuery(const rpc::Call& call, std::vector<std::string> parts)
 }
 
 std::string MergedQuery::Token(const MergedPosition& position) const {
-  return resource::MakePageToken(
+  return query::MakePageToken(
       parts_,
       {position.place, absl::StrCat(position.until, " ",
                                     absl::StrJoin(position.left_out, ","))});
@@ -26,7 +26,7 @@ absl::StatusOr<MergedPosition> MergedQuery::Read(
     absl::string_view token) const {
   MergedPosition position;
   if (token.empty()) return position;
-  auto read = resource::ReadPageToken(parts_, token);
+  auto read = query::ReadPageToken(parts_, token);
   if (!read.ok()) return read.status();
   const std::pair<std::string, std::string> settled =
       absl::StrSplit(read->key, absl::MaxSplits(' ', 1));

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/query/page_token.h"
 #include "common/resource/list_page.h"
-#include "common/resource/page_token.h"
 #include "common/rpc/call.h"
 #include "gateway/aggregate/gathering.h"
 #include "gateway/aggregate/owners_with.h"
@@ -127,7 +127,7 @@ template <class Entry, class Request>
 absl::StatusOr<std::shared_ptr<MergedPage<Entry>>> BeginPage(
     const OwnersWith& known, const Owners& owners, const rpc::Call& call,
     const Request& request, std::vector<std::string> parts) {
-  auto size = resource::PageSize(request.page_size());
+  auto size = query::PageSize(request.page_size());
   if (!size.ok()) return size.status();
   auto routed = known.Route(request.types());
   if (!routed.ok()) return routed.status();

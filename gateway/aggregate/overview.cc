@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "gateway/aggregate/gathering.h"
 #include "transparency/centre/v1/centre_service.pb.h"
@@ -48,7 +48,7 @@ void AskCertification(absl::CivilDay as_of, Gathering* gathering,
                       Overview* overview) {
   namespace owner = certification::v1;
   owner::SummarizeCertificatesRequest summarize;
-  *summarize.mutable_as_of() = resource::ToDate(as_of);
+  *summarize.mutable_as_of() = civil::ToDate(as_of);
   gathering->Ask<owner::SummarizeCertificatesResponse>(
       kCertification, "SummarizeCertificates", summarize,
       [overview](const owner::SummarizeCertificatesResponse& summary) {
@@ -76,7 +76,7 @@ void AskStandards(absl::CivilDay as_of, Gathering* gathering,
                   Overview* overview) {
   namespace owner = standards::v1;
   owner::SummarizeParticipationRequest summarize;
-  *summarize.mutable_as_of() = resource::ToDate(as_of);
+  *summarize.mutable_as_of() = civil::ToDate(as_of);
   gathering->Ask<owner::SummarizeParticipationResponse>(
       kStandards, "SummarizeParticipation", summarize,
       [overview](const owner::SummarizeParticipationResponse& summary) {
@@ -199,14 +199,14 @@ absl::Status Start(const Owners* owners, Invoker* invoker,
                    rpc::UnaryDone done) {
   absl::CivilDay as_of = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
   if (request->has_as_of()) {
-    if (!resource::IsCompleteDate(request->as_of())) {
+    if (!civil::IsCompleteDate(request->as_of())) {
       return status::InvalidField("as_of",
                                   "must be a complete date: year, month, day");
     }
-    as_of = resource::FirstDay(request->as_of());
+    as_of = civil::FirstDay(request->as_of());
   }
   auto overview = std::make_shared<Overview>();
-  *overview->mutable_as_of() = resource::ToDate(as_of);
+  *overview->mutable_as_of() = civil::ToDate(as_of);
   const size_t asked = owners->all().size();
   auto gathering = std::make_shared<Gathering>(
       invoker, std::move(call),

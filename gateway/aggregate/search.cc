@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/resource/search_query.h"
+#include "common/query/search_query.h"
 #include "gateway/aggregate/merged_page.h"
 #include "transparency/gateway/v1/search.pb.h"
 #include "transparency/type/v1/search.pb.h"
@@ -26,9 +26,8 @@ constexpr char kMethod[] = "SearchResources";
 
 // A hit's place as text: its score in millionths, then its name.
 std::string PlaceText(const SearchHit& hit) {
-  return absl::StrCat(
-      std::lround(hit.score() * resource::SearchScore::kPerfect), " ",
-      hit.name());
+  return absl::StrCat(std::lround(hit.score() * query::SearchScore::kPerfect),
+                      " ", hit.name());
 }
 
 void SetPlace(const std::string& text, type::v1::SearchPlace* place) {
@@ -36,7 +35,7 @@ void SetPlace(const std::string& text, type::v1::SearchPlace* place) {
       absl::StrSplit(text, absl::MaxSplits(' ', 1));
   uint32_t score = 0;
   (void)absl::SimpleAtoi(parts.first, &score);
-  place->set_score(score / double{resource::SearchScore::kPerfect});
+  place->set_score(score / double{query::SearchScore::kPerfect});
   place->set_name(parts.second);
 }
 
@@ -47,7 +46,7 @@ bool Before(const SearchHit& a, const SearchHit& b) {
 absl::Status Start(const Owners& owners, Invoker* invoker,
                    const OwnersWith& known, std::shared_ptr<rpc::Call> call,
                    const SearchRequest& request, const rpc::UnaryDone& done) {
-  auto query = resource::SearchQuery::Parse(request.query());
+  auto query = query::SearchQuery::Parse(request.query());
   if (!query.ok()) return query.status();
   auto begun =
       BeginPage<SearchHit>(known, owners, *call, request, {request.query()});

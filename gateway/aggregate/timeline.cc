@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "gateway/aggregate/merged_page.h"
 #include "transparency/gateway/v1/timeline.pb.h"
@@ -29,23 +29,23 @@ constexpr char kMethod[] = "ListEvents";
 
 // An event's place as text: its day, its name, its field.
 std::string PlaceText(const Event& event) {
-  return absl::StrCat(absl::FormatCivilTime(resource::FirstDay(event.date())),
-                      " ", event.name(), " ", event.field());
+  return absl::StrCat(absl::FormatCivilTime(civil::FirstDay(event.date())), " ",
+                      event.name(), " ", event.field());
 }
 
 void SetPlace(const std::string& text, type::v1::EventPlace* place) {
   const std::vector<std::string> parts = absl::StrSplit(text, ' ');
   absl::CivilDay day;
   if (parts.size() != 3 || !absl::ParseCivilTime(parts[0], &day)) return;
-  *place->mutable_date() = resource::ToDate(day);
+  *place->mutable_date() = civil::ToDate(day);
   place->set_name(parts[1]);
   place->set_field(parts[2]);
 }
 
 // Events of two owners, whose names differ.
 bool Before(const Event& a, const Event& b) {
-  const absl::CivilDay day_of_a = resource::FirstDay(a.date());
-  const absl::CivilDay day_of_b = resource::FirstDay(b.date());
+  const absl::CivilDay day_of_a = civil::FirstDay(a.date());
+  const absl::CivilDay day_of_b = civil::FirstDay(b.date());
   return day_of_a != day_of_b ? day_of_a > day_of_b : a.name() < b.name();
 }
 
@@ -53,7 +53,7 @@ absl::Status CheckDays(const ListTimelineRequest& request) {
   status::Violations violations;
   const auto check = [&](const char* field, bool given,
                          const google::type::Date& date) {
-    const bool complete = given && resource::IsCompleteDate(date);
+    const bool complete = given && civil::IsCompleteDate(date);
     if (given && !complete) {
       violations.Add(field, "must be a complete date: year, month, day");
     }
@@ -64,8 +64,8 @@ absl::Status CheckDays(const ListTimelineRequest& request) {
   const bool until =
       check("until_date", request.has_until_date(), request.until_date());
   if (from && until &&
-      resource::FirstDay(request.until_date()) <
-          resource::FirstDay(request.from_date())) {
+      civil::FirstDay(request.until_date()) <
+          civil::FirstDay(request.from_date())) {
     violations.Add("until_date", "is before from_date");
   }
   return violations.empty() ? absl::OkStatus() : violations.ToStatus();
@@ -76,7 +76,7 @@ absl::CivilDay Until(const ListTimelineRequest& request,
                      MergedPosition* position) {
   absl::CivilDay until = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
   if (request.has_until_date()) {
-    until = resource::FirstDay(request.until_date());
+    until = civil::FirstDay(request.until_date());
   } else if (!position->until.empty()) {
     (void)absl::ParseCivilTime(position->until, &until);
   }
@@ -96,8 +96,7 @@ absl::Status Start(const Owners& owners, Invoker* invoker,
   if (!begun.ok()) return begun.status();
   const auto page = *std::move(begun);
   const absl::CivilDay until = Until(request, &page->position);
-  if (request.has_from_date() &&
-      until < resource::FirstDay(request.from_date())) {
+  if (request.has_from_date() && until < civil::FirstDay(request.from_date())) {
     page->owners.asked.clear();  // it begins after today
   }
 
@@ -109,7 +108,7 @@ absl::Status Start(const Owners& owners, Invoker* invoker,
   for (const std::string& owner : page->owners.asked) {
     ListEventsRequest ask;
     if (request.has_from_date()) *ask.mutable_from_date() = request.from_date();
-    *ask.mutable_until_date() = resource::ToDate(until);
+    *ask.mutable_until_date() = civil::ToDate(until);
     ask.set_page_size(static_cast<int32_t>(page->size));
     for (const std::string& type : page->routed[owner]) ask.add_types(type);
     if (!page->position.place.empty()) {

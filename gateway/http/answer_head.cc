@@ -75,7 +75,7 @@ void AppendHeader(absl::string_view name, absl::string_view value,
 
 }  // namespace
 
-std::string AnswerHead(const Response& response, absl::string_view date,
+std::string AnswerHead(const rest::Response& response, absl::string_view date,
                        bool is_http_10) {
   std::string head;
   head.reserve(1024);

@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "gateway/http/exchange.h"
 #include "gateway/http/options.h"
+#include "gateway/rest/exchange.h"
 
 namespace transparency::gateway::http {
 
@@ -41,7 +41,7 @@ class Client {
 class Clients {
  public:
   // Both outlive this; `observer` may be null.
-  Clients(const Options& options, Observer* observer)
+  Clients(const Options& options, rest::Observer* observer)
       : options_(options), observer_(observer) {}
 
   // One more; when it is OK, the End of the same name must follow. `client` is
@@ -75,7 +75,7 @@ class Clients {
                      size_t taken_by_client) const;
 
   const Options& options_;
-  Observer* const observer_;
+  rest::Observer* const observer_;
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, std::unique_ptr<Client>> clients_
       ABSL_GUARDED_BY(mutex_);

@@ -179,7 +179,7 @@ Connection::Awaitable<void> Connection::Run() {
   worker_.Remove(self);
 }
 
-Plan Connection::Begin() {
+rest::Plan Connection::Begin() {
   try {
     return shared_.front->Begin(request_);
   } catch (const std::exception&) {
@@ -187,7 +187,7 @@ Plan Connection::Begin() {
   }
 }
 
-Response Connection::Encode(const Call& call) {
+rest::Response Connection::Encode(const rest::Call& call) {
   try {
     return call.codec->Encode(request_, call, *std::move(reply_));
   } catch (const std::exception&) {
@@ -196,18 +196,18 @@ Response Connection::Encode(const Call& call) {
 }
 
 Connection::Awaitable<void> Connection::Serve() {
-  Plan plan;
+  rest::Plan plan;
   co_await Do(request_.body.size() > kMostInline,
               [this, &plan](Gzip*) { plan = Begin(); });
   reply_.reset();
-  std::unique_ptr<Call> call;
-  if (auto* answer = absl::get_if<Response>(&plan)) {
+  std::unique_ptr<rest::Call> call;
+  if (auto* answer = absl::get_if<rest::Response>(&plan)) {
     response_ = std::move(*answer);
   } else if (absl::Status room = shared_.clients->MayHoldMore(client());
              !room.ok()) {
     response_ = shared_.front->Failed(room);
   } else {
-    call = absl::get<std::unique_ptr<Call>>(std::move(plan));
+    call = absl::get<std::unique_ptr<rest::Call>>(std::move(plan));
     route_ = call->route;
     request_id_ = call->request_id;
     traceparent_ = call->traceparent;
@@ -221,7 +221,7 @@ Connection::Awaitable<void> Connection::Serve() {
 }
 
 // Of all but a stream that has begun.
-Connection::Awaitable<void> Connection::FinishResponse(const Call* call) {
+Connection::Awaitable<void> Connection::FinishResponse(const rest::Call* call) {
   if (request_id_.empty()) request_id_ = RequestIdFor(request_);
   const bool heavy = reply_ && reply_->message.size() > kMostInline;
   if (heavy) {
@@ -273,7 +273,7 @@ Connection::Awaitable<void> Connection::Do(bool heavy, HeavyWork::Job job) {
   if (failed) throw std::runtime_error("out of memory");
 }
 
-Connection::Awaitable<void> Connection::RunCall(Call* call) {
+Connection::Awaitable<void> Connection::RunCall(rest::Call* call) {
   absl::Status room = shared_.clients->BeginCall(place_.client());
   if (!room.ok()) {
     response_ = shared_.front->Failed(room);
@@ -310,7 +310,7 @@ Connection::Awaitable<void> Connection::RunCall(Call* call) {
 }
 
 // After the invoker's own deadline.
-void Connection::SetCallDeadline(const Call& call) {
+void Connection::SetCallDeadline(const rest::Call& call) {
   const absl::Duration left =
       call.deadline - shared_.options.now() + kInvokerGrace;
   call_deadline_ = left == absl::InfiniteDuration()
@@ -359,7 +359,7 @@ Connection::Awaitable<bool> Connection::WriteResponse() {
 
 void Connection::Report(bool client_gone) {
   if (shared_.observer == nullptr) return;
-  Finished finished;
+  rest::Finished finished;
   finished.http_method = request_.method;
   if (route_ != nullptr) {
     finished.route = route_->pattern;

@@ -11,8 +11,8 @@
 #include <string>
 
 #include "absl/types/optional.h"
-#include "gateway/http/exchange.h"
 #include "gateway/http/worker.h"
+#include "gateway/rest/exchange.h"
 
 namespace transparency::gateway::http {
 
@@ -70,13 +70,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Awaitable<ReadResult> ReadRequest();
   Awaitable<void> Serve();
   // Each leaves in reply_ what is to be encoded, if anything.
-  Awaitable<void> RunCall(Call* call);
-  Awaitable<void> RunStream(Call* call);
+  Awaitable<void> RunCall(rest::Call* call);
+  Awaitable<void> RunStream(rest::Call* call);
   // Runs `job` and returns when it is done; heavy ones on a thread of their
   // own, where nothing else of the connection may be touched meanwhile.
   Awaitable<void> Do(bool heavy, HeavyWork::Job job);
-  Awaitable<void> FinishResponse(const Call* call);
-  Awaitable<void> SendStream(StreamEncoder* encoder, AnswerStream* answers);
+  Awaitable<void> FinishResponse(const rest::Call* call);
+  Awaitable<void> SendStream(rest::StreamEncoder* encoder,
+                             AnswerStream* answers);
   // False when the client is gone. Empties `out`.
   Awaitable<bool> WriteOut(std::string* out);
   Awaitable<bool> WriteResponse();
@@ -92,8 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnRead(boost::system::error_code error, size_t size);
   void Wake() { wake_.cancel(); }
   void OnReply(UnaryReply reply);
-  void SetCallDeadline(const Call& call);
-  absl::optional<absl::Status> TakeArrived(StreamEncoder* encoder,
+  void SetCallDeadline(const rest::Call& call);
+  absl::optional<absl::Status> TakeArrived(rest::StreamEncoder* encoder,
                                            std::string* out);
   Awaitable<void> AwaitStream(absl::Duration most);
   absl::Status Interruption() const;
@@ -112,13 +113,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ReadResult Refuse(int http_status, absl::string_view field,
                     absl::string_view problem);
   ReadResult TooLong(int http_status, absl::string_view field, size_t limit);
-  ReadResult RefuseWith(Response response);
+  ReadResult RefuseWith(rest::Response response);
   ReadResult TimedOut();
   void TakeRequest();
   bool SetTarget(absl::string_view target);
   // Exceptions end here.
-  Plan Begin();
-  Response Encode(const Call& call);
+  rest::Plan Begin();
+  rest::Response Encode(const rest::Call& call);
   std::string Head() const;
   void Report(bool client_gone);
   // Accounts for `bytes` of bodies in place of what it held before.
@@ -153,9 +154,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool keep_alive_ = false;
   bool is_http_10_ = false;
   bool client_gone_ = false;
-  Request request_;
+  rest::Request request_;
   std::string request_id_;
-  Response response_;
+  rest::Response response_;
   size_t head_bytes_ = 0;
   size_t body_bytes_ = 0;   // as it came, with what frames it
   size_t blank_bytes_ = 0;  // before the request
@@ -168,7 +169,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::chrono::steady_clock::time_point call_deadline_;
   absl::optional<UnaryReply> reply_;
   Arrived arrived_;
-  const Route* route_ = nullptr;
+  const rest::Route* route_ = nullptr;
   std::string traceparent_;
 };
 

@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gateway/http/connection.h"
-#include "gateway/http/field_text.h"
 #include "gateway/http/host.h"
+#include "gateway/json/field_text.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -136,9 +136,9 @@ Connection::Awaitable<Connection::ReadResult> Connection::ReadRequest() {
   head_checked_ = wants_continue_ = client_gone_ = false;
   line_begins_ = folded_ = false;
   keep_alive_ = is_http_10_ = false;
-  request_ = Request();
+  request_ = rest::Request();
   request_.client_address = address_;
-  response_ = Response();
+  response_ = rest::Response();
   request_id_.clear();
   traceparent_.clear();
   route_ = nullptr;
@@ -219,7 +219,7 @@ Connection::ReadResult Connection::Refuse(int http_status,
   return RefuseWith(shared_.front->Refuse(http_status, field, problem));
 }
 
-Connection::ReadResult Connection::RefuseWith(Response response) {
+Connection::ReadResult Connection::RefuseWith(rest::Response response) {
   response_ = std::move(response);
   request_.received = shared_.options.now();
   request_id_ = RequestIdFor(request_);
@@ -315,7 +315,7 @@ bool Connection::CheckHost() {
     }
     if (!shared_.hosts->Serves(host)) {
       Refuse(421, "header Host",
-             absl::StrCat("this gateway is not served as ", Shown(host)));
+             absl::StrCat("this gateway is not served as ", json::Shown(host)));
       return false;
     }
   }

@@ -59,7 +59,7 @@ class Connection::Incoming : public AnswerReader {
   const std::shared_ptr<Inbox> inbox_;
 };
 
-Connection::Awaitable<void> Connection::RunStream(Call* call) {
+Connection::Awaitable<void> Connection::RunStream(rest::Call* call) {
   absl::Status room = shared_.clients->BeginStream(place_.client());
   if (!room.ok()) {
     response_ = shared_.front->Failed(room);
@@ -115,8 +115,8 @@ absl::Status Connection::Interruption() const {
 }
 
 // What is due to the client, into `out`; the status when that is the end.
-absl::optional<absl::Status> Connection::TakeArrived(StreamEncoder* encoder,
-                                                     std::string* out) {
+absl::optional<absl::Status> Connection::TakeArrived(
+    rest::StreamEncoder* encoder, std::string* out) {
   absl::Status end;
   if (arrived_.message) {
     const std::string message = *std::exchange(arrived_.message, {});
@@ -151,7 +151,7 @@ Connection::Awaitable<void> Connection::AwaitStream(absl::Duration most) {
   }
 }
 
-Connection::Awaitable<void> Connection::SendStream(StreamEncoder* encoder,
+Connection::Awaitable<void> Connection::SendStream(rest::StreamEncoder* encoder,
                                                    AnswerStream* answers) {
   response_ = encoder->Head(arrived_.headers);
   // A client of HTTP/1.0 knows the end of the body by the connection's.

@@ -11,11 +11,12 @@
 #include "absl/strings/str_split.h"
 #include "common/rpc/headers.h"
 #include "common/status/status.h"
-#include "gateway/http/error_answer.h"
-#include "gateway/http/etag.h"
-#include "gateway/http/field_text.h"
-#include "gateway/http/openapi.h"
-#include "gateway/http/rest_stream.h"
+#include "gateway/http/openapi_options.h"
+#include "gateway/json/field_text.h"
+#include "gateway/openapi/openapi.h"
+#include "gateway/rest/error_answer.h"
+#include "gateway/rest/etag.h"
+#include "gateway/rest/rest_stream.h"
 #include "google/rpc/error_details.pb.h"
 #include "transparency/type/v1/annotations.pb.h"
 
@@ -51,7 +52,7 @@ absl::StatusCode CodeOf(int http_status) {
 }
 
 // What the paths begin with up to their first field: "/certification/v1".
-std::string PrefixesOf(const RouteTable& routes) {
+std::string PrefixesOf(const rest::RouteTable& routes) {
   constexpr size_t kMost = 12;
   std::set<std::string> prefixes;
   for (const auto& route : routes.routes()) {
@@ -65,11 +66,12 @@ std::string PrefixesOf(const RouteTable& routes) {
   return absl::StrJoin(prefixes, ", ");
 }
 
-absl::flat_hash_map<std::string, Page> PagesOf(const RouteTable& routes,
+absl::flat_hash_map<std::string, Page> PagesOf(const rest::RouteTable& routes,
                                                const Options& options) {
   absl::flat_hash_map<std::string, Page> pages;
-  pages.try_emplace("/openapi.json", "application/json",
-                    OpenApiDocument(routes, OpenApiOptionsOf(options)));
+  pages.try_emplace(
+      "/openapi.json", "application/json",
+      openapi::OpenApiDocument(routes, OpenApiOptionsOf(options)));
   for (const Options::Document& document : options.documents) {
     pages.try_emplace(std::string(document.path),
                       std::string(document.content_type),
@@ -94,7 +96,7 @@ constexpr char kPolicyHeader[] = "Content-Security-Policy";
 
 // The trace of the request, or a new one, to which a vendor's state of another
 // does not belong (W3C Trace Context, 3.3.1).
-void SetTrace(absl::string_view parent, Call* call) {
+void SetTrace(absl::string_view parent, rest::Call* call) {
   call->traceparent = rpc::ContinueTrace(parent);
   const auto trace = [](absl::string_view context) {
     return context.substr(0, 35).substr(std::min<size_t>(3, context.size()));
@@ -112,7 +114,7 @@ void SetTrace(absl::string_view parent, Call* call) {
 
 }  // namespace
 
-std::string RequestIdFor(const Request& request) {
+std::string RequestIdFor(const rest::Request& request) {
   const auto given = request.Header("x-request-id");
   if (given && !given->empty() && given->size() <= kLongestRequestId &&
       std::all_of(given->begin(), given->end(),
@@ -130,15 +132,16 @@ std::string RequestIdFor(const Request& request) {
 absl::StatusOr<std::unique_ptr<Front>> Front::Make(
     const Options& options,
     const std::vector<const google::protobuf::ServiceDescriptor*>& services) {
-  auto types = std::make_unique<MessageTypes>();
-  absl::StatusOr<RouteTable> routes = RouteTable::Build(services, types.get());
+  auto types = std::make_unique<rest::MessageTypes>();
+  absl::StatusOr<rest::RouteTable> routes =
+      rest::RouteTable::Build(services, types.get());
   if (!routes.ok()) return routes.status();
   return std::unique_ptr<Front>(
       new Front(options, *std::move(routes), std::move(types)));
 }
 
-Front::Front(const Options& options, RouteTable routes,
-             std::unique_ptr<MessageTypes> types)
+Front::Front(const Options& options, rest::RouteTable routes,
+             std::unique_ptr<rest::MessageTypes> types)
     : options_(options),
       types_(std::move(types)),
       routes_(std::move(routes)),
@@ -151,7 +154,7 @@ Front::Front(const Options& options, RouteTable routes,
       pages_(PagesOf(routes_, options_)),
       prefixes_(PrefixesOf(routes_)) {}
 
-Plan Front::Begin(const Request& request) const {
+rest::Plan Front::Begin(const rest::Request& request) const {
   const bool is_read = request.method == "GET" || request.method == "HEAD";
   if (request.path == "/healthz" || request.path == "/readyz") {
     return is_read ? Health(request) : NotRead();
@@ -160,17 +163,17 @@ Plan Front::Begin(const Request& request) const {
   if (const auto page = pages_.find(request.path); page != pages_.end()) {
     return is_read ? page->second.Answer(request) : NotRead();
   }
-  RouteMatch match = routes_.Find(
+  rest::RouteMatch match = routes_.Find(
       request.method == "HEAD" ? "GET" : request.method, request.path);
-  if (match.outcome != RouteMatch::Outcome::kFound) {
+  if (match.outcome != rest::RouteMatch::Outcome::kFound) {
     return NoRoute(request, match);
   }
   // Before the body is looked at, which costs more than to send it.
   absl::Status known = CheckCaller(request, *match.route);
-  if (!known.ok()) return ErrorAnswer(known, writer_);
+  if (!known.ok()) return rest::ErrorAnswer(known, writer_);
   // Further protocols ask here, each by its own content type or Accept.
-  Plan plan = rest_.Decode(request, std::move(match));
-  if (auto* call = absl::get_if<std::unique_ptr<Call>>(&plan)) {
+  rest::Plan plan = rest_.Decode(request, std::move(match));
+  if (auto* call = absl::get_if<std::unique_ptr<rest::Call>>(&plan)) {
     rpc::Metadata& headers = (*call)->headers;
     (*call)->request_id = RequestIdFor(request);
     headers.emplace_back("x-request-id", (*call)->request_id);
@@ -183,8 +186,8 @@ Plan Front::Begin(const Request& request) const {
   return plan;
 }
 
-absl::Status Front::CheckCaller(const Request& request,
-                                const Route& route) const {
+absl::Status Front::CheckCaller(const rest::Request& request,
+                                const rest::Route& route) const {
   const type::v1::Access access =
       route.method->options().GetExtension(type::v1::access);
   if (access != type::v1::IDENTIFIED && access != type::v1::STAFF) {
@@ -205,15 +208,15 @@ absl::Status Front::CheckCaller(const Request& request,
   return absl::OkStatus();
 }
 
-Response Front::NotRead() const {
-  Response response = Refuse(405, "method", "expected GET or HEAD");
+rest::Response Front::NotRead() const {
+  rest::Response response = Refuse(405, "method", "expected GET or HEAD");
   response.headers.emplace_back("Allow", "GET, HEAD");
   response.close = false;
   return response;
 }
 
-Response Front::Health(const Request& request) const {
-  Response response;
+rest::Response Front::Health(const rest::Request& request) const {
+  rest::Response response;
   absl::Status status;
   if (request.path == "/readyz") {
     if (draining_) {
@@ -230,24 +233,25 @@ Response Front::Health(const Request& request) const {
   response.http_status = 503;
   response.code = absl::StatusCode::kUnavailable;
   response.body = "{\"status\":\"NOT_SERVING\",\"reason\":";
-  AppendJsonString(Shown(status.message()), &response.body);
+  json::AppendJsonString(json::Shown(status.message()), &response.body);
   response.body += "}";
   return response;
 }
 
-Response Front::AnswerOptions(const Request& request) const {
+rest::Response Front::AnswerOptions(const rest::Request& request) const {
   const bool is_page = request.path == "*" || pages_.contains(request.path);
   std::vector<std::string> methods = is_page ? std::vector<std::string>{"GET"}
                                              : routes_.MethodsOf(request.path);
   const bool preflight =
       request.Header("origin").has_value() &&
       request.Header("access-control-request-method").has_value();
-  if (methods.empty() && !preflight) return NoRoute(request, RouteMatch());
+  if (methods.empty() && !preflight)
+    return NoRoute(request, rest::RouteMatch());
   if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) {
     methods.push_back("HEAD");
   }
   methods.push_back("OPTIONS");
-  Response response;
+  rest::Response response;
   response.http_status = 204;
   response.has_body = false;
   const std::string list = absl::StrJoin(methods, ", ");
@@ -261,44 +265,46 @@ Response Front::AnswerOptions(const Request& request) const {
   return response;
 }
 
-Response Front::NoRoute(const Request& request, const RouteMatch& match) const {
+rest::Response Front::NoRoute(const rest::Request& request,
+                              const rest::RouteMatch& match) const {
   switch (match.outcome) {
-    case RouteMatch::Outcome::kBadValue:
-      return ErrorAnswer(
+    case rest::RouteMatch::Outcome::kBadValue:
+      return rest::ErrorAnswer(
           status::InvalidField(match.problem_field,
                                absl::StrCat("expected in the path "
                                             "percent-encoded UTF-8, but ",
                                             match.problem)),
           writer_, match.route->request->GetDescriptor());
-    case RouteMatch::Outcome::kOtherMethods: {
+    case rest::RouteMatch::Outcome::kOtherMethods: {
       const std::string allowed = absl::StrJoin(match.allowed, ", ");
-      Response response = ErrorAnswer(
+      rest::Response response = rest::ErrorAnswer(
           status::Refuse(
               absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
-              absl::StrCat(Shown(request.method), " is not served at ",
-                           Shown(request.path), "; expected ", allowed, "."),
-              {{"method", Shown(request.method)},
-               {"path", Shown(request.path)},
+              absl::StrCat(json::Shown(request.method), " is not served at ",
+                           json::Shown(request.path), "; expected ", allowed,
+                           "."),
+              {{"method", json::Shown(request.method)},
+               {"path", json::Shown(request.path)},
                {"allowed", allowed}}),
           writer_, nullptr, 405);
       response.headers.emplace_back("Allow", allowed);
       return response;
     }
     default:
-      return ErrorAnswer(
+      return rest::ErrorAnswer(
           status::Refuse(
               absl::StatusCode::kNotFound, "METHOD_UNKNOWN",
               absl::StrCat(
-                  "Nothing is served at ", Shown(request.path),
+                  "Nothing is served at ", json::Shown(request.path),
                   prefixes_.empty()
                       ? std::string(".")
                       : absl::StrCat("; paths begin with ", prefixes_, ".")),
-              {{"path", Shown(request.path)}}),
+              {{"path", json::Shown(request.path)}}),
           writer_);
   }
 }
 
-std::string Front::AllowedOrigin(const Request& request) const {
+std::string Front::AllowedOrigin(const rest::Request& request) const {
   const auto origin = request.Header("origin");
   if (!origin) return "";
   for (const std::string& allowed : options_.cors_origins) {
@@ -308,9 +314,9 @@ std::string Front::AllowedOrigin(const Request& request) const {
   return "";
 }
 
-void Front::Complete(const Request& request, absl::string_view request_id,
-                     Gzip* gzip, Response* response) const {
-  RefuseReconnectionInStream(request, response);
+void Front::Complete(const rest::Request& request, absl::string_view request_id,
+                     Gzip* gzip, rest::Response* response) const {
+  rest::RefuseReconnectionInStream(request, response);
   auto& headers = response->headers;
   headers.emplace_back("X-Request-Id", request_id);
   headers.emplace_back("Vary", kVary);
@@ -335,26 +341,27 @@ void Front::Complete(const Request& request, absl::string_view request_id,
   if (compress) {
     headers.emplace_back("Content-Encoding", "gzip");
     for (auto& [name, value] : headers) {
-      if (name == "ETag") value = CompressedEtag(value);
+      if (name == "ETag") value = rest::CompressedEtag(value);
     }
   }
 }
 
-Response Front::Refuse(int http_status, absl::string_view field,
-                       absl::string_view problem) const {
+rest::Response Front::Refuse(int http_status, absl::string_view field,
+                             absl::string_view problem) const {
   absl::Status invalid = status::InvalidField(field, problem);
   absl::Status refusal(CodeOf(http_status), invalid.message());
   invalid.ForEachPayload(
       [&refusal](absl::string_view url, const absl::Cord& detail) {
         refusal.SetPayload(url, detail);
       });
-  Response response = ErrorAnswer(refusal, writer_, nullptr, http_status);
+  rest::Response response =
+      rest::ErrorAnswer(refusal, writer_, nullptr, http_status);
   response.close = true;
   return response;
 }
 
-Response Front::TooLong(int http_status, absl::string_view field,
-                        size_t limit) const {
+rest::Response Front::TooLong(int http_status, absl::string_view field,
+                              size_t limit) const {
   const std::string most = absl::StrCat(limit);
   const std::string problem = absl::StrCat("expected at most ", most, " bytes");
   absl::Status refusal = status::Refuse(
@@ -365,13 +372,14 @@ Response Front::TooLong(int http_status, absl::string_view field,
   violation->set_field(std::string(field));
   violation->set_description(problem);
   status::AddDetail(&refusal, bad);
-  Response response = ErrorAnswer(refusal, writer_, nullptr, http_status);
+  rest::Response response =
+      rest::ErrorAnswer(refusal, writer_, nullptr, http_status);
   response.close = true;
   return response;
 }
 
-Response Front::Failed(const absl::Status& status) const {
-  return ErrorAnswer(status, writer_);
+rest::Response Front::Failed(const absl::Status& status) const {
+  return rest::ErrorAnswer(status, writer_);
 }
 
 }  // namespace transparency::gateway::http

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "gateway/http/compression.h"
-#include "gateway/http/etag.h"
+#include "gateway/rest/etag.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -28,25 +28,25 @@ constexpr std::pair<const char*, const char*> kPageHeaders[] = {
 Page::Page(std::string content_type, std::string body)
     : content_type_(std::move(content_type)),
       body_(std::make_shared<const std::string>(std::move(body))),
-      etag_(HttpEtag("", *body_)) {
+      etag_(rest::HttpEtag("", *body_)) {
   std::string compressed;
   if (Gzip().Compress(*body_, &compressed)) {
     compressed_ = std::make_shared<const std::string>(std::move(compressed));
   }
 }
 
-Response Page::Answer(const Request& request) const {
-  Response response;
+rest::Response Page::Answer(const rest::Request& request) const {
+  rest::Response response;
   response.content_type = content_type_;
   response.headers.emplace_back("Cache-Control", "no-cache");
   for (const auto& [name, value] : kPageHeaders) {
     response.headers.emplace_back(name, value);
   }
   const auto none_match = request.Header("if-none-match");
-  if (none_match && NoneMatchLists(*none_match, etag_)) {
+  if (none_match && rest::NoneMatchLists(*none_match, etag_)) {
     response.http_status = 304;
     response.has_body = false;
-    response.headers.emplace_back("ETag", KeptEtag(*none_match, etag_));
+    response.headers.emplace_back("ETag", rest::KeptEtag(*none_match, etag_));
     return response;
   }
   response.compressed =

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "gateway/http/exchange.h"
+#include "gateway/rest/exchange.h"
 
 namespace transparency::gateway::http {
 
@@ -14,7 +14,7 @@ class Page {
   Page(std::string content_type, std::string body);
 
   // Answers GET and HEAD; 304 to an If-None-Match that lists it.
-  Response Answer(const Request& request) const;
+  rest::Response Answer(const rest::Request& request) const;
 
  private:
   const std::string content_type_;

@@ -80,7 +80,7 @@ class Server::Impl {
  public:
   Impl(Options options,
        std::vector<const google::protobuf::ServiceDescriptor*> services,
-       Invoker* invoker, Observer* observer)
+       Invoker* invoker, rest::Observer* observer)
       : services_(std::move(services)) {
     shared_.options = std::move(options);
     shared_.invoker = invoker;
@@ -238,8 +238,8 @@ bool Server::Impl::AnswerWithSpare() {
 void Server::Impl::TurnAway(tcp::socket socket, absl::string_view address,
                             const absl::Status& why) {
   shared_.CutOff("too_many", address);
-  const Request nobody;
-  Response response = shared_.front->Failed(why);
+  const rest::Request nobody;
+  rest::Response response = shared_.front->Failed(why);
   response.close = true;
   shared_.front->Complete(nobody, RequestIdFor(nobody), nullptr, &response);
   const std::string refusal =
@@ -295,7 +295,7 @@ void Server::Impl::Stop() {
 
 Server::Server(Options options,
                std::vector<const google::protobuf::ServiceDescriptor*> services,
-               Invoker* invoker, Observer* observer)
+               Invoker* invoker, rest::Observer* observer)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(services),
                                    invoker, observer)) {}
 

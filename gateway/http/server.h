@@ -5,9 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "gateway/http/exchange.h"
 #include "gateway/http/options.h"
 #include "gateway/invoker/invoker.h"
+#include "gateway/rest/exchange.h"
 #include "google/protobuf/descriptor.h"
 
 namespace transparency::gateway::http {
@@ -25,7 +25,7 @@ class Server {
   // outlive the server.
   Server(Options options,
          std::vector<const google::protobuf::ServiceDescriptor*> services,
-         Invoker* invoker, Observer* observer);
+         Invoker* invoker, rest::Observer* observer);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   // Stops.

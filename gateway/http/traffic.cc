@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
-#include "common/rpc/log.h"
+#include "common/log/log.h"
 #include "common/rpc/status_mapping.h"
 
 namespace transparency::gateway::http {
@@ -77,7 +77,7 @@ Traffic::Series& Traffic::Of(absl::string_view rpc, int http_status,
   return found->second;
 }
 
-void Traffic::OnFinished(const Finished& finished) {
+void Traffic::OnFinished(const rest::Finished& finished) {
   Series& series = Of(finished.rpc, finished.http_status, finished.streamed);
   series.requests->Increment();
   series.seconds->Observe(absl::ToDoubleSeconds(finished.latency));
@@ -94,7 +94,7 @@ void Traffic::OnFinished(const Finished& finished) {
       !Allow(absl::StrCat(finished.http_status), &left_out)) {
     return;
   }
-  rpc::LogLine line(finished.http_status < kServerError ? spdlog::level::info
+  log::LogLine line(finished.http_status < kServerError ? spdlog::level::info
                                                         : spdlog::level::warn,
                     "http request");
   line.Text("http_method", finished.http_method)
@@ -115,7 +115,7 @@ bool Traffic::Allow(const std::string& kind, int64_t* left_out) {
   absl::MutexLock lock(&mutex_);
   auto& sampler = samplers_[kind];
   if (sampler == nullptr) {
-    sampler = std::make_unique<rpc::LogSampler>(kLinesPerSecond);
+    sampler = std::make_unique<log::LogSampler>(kLinesPerSecond);
   }
   return sampler->Allow(absl::Now(), left_out);
 }
@@ -128,7 +128,7 @@ void Traffic::OnCutOff(absl::string_view why, absl::string_view address) {
   cut_offs_.Add({{"cause", std::string(why)}}).Increment();
   int64_t left_out = 0;
   if (!Allow(absl::StrCat("cut off: ", why), &left_out)) return;
-  rpc::LogLine line(spdlog::level::info, "http connection cut off");
+  log::LogLine line(spdlog::level::info, "http connection cut off");
   line.Text("cause", why).Text("client_address", address);
   if (left_out > 0) {
     line.Number("lines_left_out", static_cast<double>(left_out));

@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "common/rpc/log_sampler.h"
-#include "gateway/http/exchange.h"
+#include "common/log/log_sampler.h"
+#include "gateway/rest/exchange.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
@@ -23,12 +23,12 @@ namespace transparency::gateway::http {
 // side and for what may have changed something; none for a successful read. Of
 // what anybody can cause without a token, some lines a second, which say how
 // many were left out. Thread-safe.
-class Traffic : public Observer {
+class Traffic : public rest::Observer {
  public:
   // `registry` outlives this.
   explicit Traffic(prometheus::Registry* registry);
 
-  void OnFinished(const Finished& finished) override;
+  void OnFinished(const rest::Finished& finished) override;
   void OnConnections(int open) override;
   void OnStreams(int open) override;
   void OnCutOff(absl::string_view why, absl::string_view address) override;
@@ -52,7 +52,7 @@ class Traffic : public Observer {
 
   absl::Mutex mutex_;
   std::map<std::pair<std::string, int>, Series> series_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::unique_ptr<rpc::LogSampler>> samplers_
+  std::map<std::string, std::unique_ptr<log::LogSampler>> samplers_
       ABSL_GUARDED_BY(mutex_);
 };
 

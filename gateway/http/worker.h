@@ -28,7 +28,7 @@ struct Shared {
   Options options;
   std::unique_ptr<Front> front;
   Invoker* invoker = nullptr;
-  Observer* observer = nullptr;  // may be null
+  rest::Observer* observer = nullptr;  // may be null
 
   std::unique_ptr<const HostRule> hosts;
   // What the clients of all workers have of it.

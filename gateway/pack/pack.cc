@@ -8,10 +8,11 @@
 #include "boost/json/serialize.hpp"
 #include "gateway/contract/comments.h"
 #include "gateway/contract/service_config.h"
-#include "gateway/http/message_types.h"
-#include "gateway/http/openapi.h"
-#include "gateway/http/route_table.h"
+#include "gateway/http/openapi_options.h"
+#include "gateway/openapi/openapi.h"
 #include "gateway/pack/tables.h"
+#include "gateway/rest/message_types.h"
+#include "gateway/rest/route_table.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "grpcpp/support/validate_service_config.h"
 
@@ -53,9 +54,9 @@ absl::Status WritePack(absl::string_view descriptor_set,
   if (!wrong.empty()) {
     return absl::InternalError(absl::StrCat("the service config: ", wrong));
   }
-  http::MessageTypes types;
-  absl::StatusOr<http::RouteTable> routes =
-      http::RouteTable::Build(services, &types);
+  rest::MessageTypes types;
+  absl::StatusOr<rest::RouteTable> routes =
+      rest::RouteTable::Build(services, &types);
   if (!routes.ok()) return routes.status();
   const Table limits = ProcessLimits(http, grpc);
   const Table fields = FieldLimits(services);
@@ -65,7 +66,7 @@ absl::Status WritePack(absl::string_view descriptor_set,
       {"descriptors.binpb", std::string(descriptor_set)},
       {"service_config.json", config},
       {"openapi.json",
-       http::OpenApiDocument(*routes, http::OpenApiOptionsOf(http))},
+       openapi::OpenApiDocument(*routes, http::OpenApiOptionsOf(http))},
       {"limits.json", boost::json::serialize(boost::json::object{
                           {"limits", limits.rows}, {"fields", fields.rows}})},
       {"limits.md", absl::StrCat(ToMarkdown(limits), "\n", ToMarkdown(fields))},

@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "common/rpc/generic_service.h"
+#include "common/rpc/server/generic_service.h"
 #include "gateway/contract/reasons.h"
 #include "gateway/http/options.h"
 

@@ -11,13 +11,13 @@
 #include "absl/strings/str_split.h"
 #include "boost/json/object.hpp"
 #include "boost/json/serialize.hpp"
-#include "common/resource/field_rules.h"
-#include "common/resource/filter_syntax.h"
+#include "common/fields/field_rules.h"
+#include "common/fields/request_check.h"
+#include "common/query/filter_syntax.h"
+#include "common/query/order.h"
+#include "common/query/page_token.h"
+#include "common/query/search_query.h"
 #include "common/resource/list_page.h"
-#include "common/resource/order.h"
-#include "common/resource/page_token.h"
-#include "common/resource/request_check.h"
-#include "common/resource/search_query.h"
 #include "common/rpc/status_mapping.h"
 #include "common/status/status.h"
 #include "google/rpc/code.pb.h"
@@ -91,7 +91,7 @@ object Row(const char* limit, int64_t number, const char* unit) {
 // Adds the rows of a message that clients send, and of those inside it. Fields
 // are named by their message, so that each is listed once.
 void AddFields(const Descriptor& type, std::map<std::string, object>* by_name) {
-  for (const resource::FieldRules& rules : resource::RulesOf(type).fields) {
+  for (const fields::FieldRules& rules : fields::RulesOf(type).fields) {
     const FieldDescriptor& field = *rules.field;
     if (rules.output_only || rules.identifier ||
         by_name->count(field.full_name()) > 0) {
@@ -156,22 +156,22 @@ Table ProcessLimits(const http::Options& http,
   add("HTTP: deadline, cap", seconds(http.max_call_timeout), "s");
   add("status with its details", rpc::kMaxStatusBytes, "bytes");
   add("violations listed in one BadRequest", status::kMaxViolations, "");
-  add("page size, default", resource::kDefaultPageSize, "resources");
-  add("page size, cap", resource::kMaxPageSize, "resources");
+  add("page size, default", query::kDefaultPageSize, "resources");
+  add("page size, cap", query::kMaxPageSize, "resources");
   add("page ends at", resource::kMaxPageBytes, "bytes");
   add("page in the order of names looks at", resource::kMaxExamined,
       "resources");
-  add("filter", resource::filter_syntax::kMaxLength, "characters");
-  add("terms of a filter", resource::filter_syntax::kMaxTerms, "");
+  add("filter", query::filter_syntax::kMaxLength, "characters");
+  add("terms of a filter", query::filter_syntax::kMaxTerms, "");
   add("terms of a filter that search through text",
-      resource::filter_syntax::kMaxSearches, "");
-  add("nesting of a filter", resource::filter_syntax::kMaxDepth, "levels");
-  add("fields of an order", resource::Order::kMaxFields, "");
-  add("words of a search", resource::SearchQuery::kMaxWords, "");
-  add("nesting of messages", resource::kMaxMessageDepth, "levels");
-  add("text without a limit of its own", resource::kDefaultMaxLength,
+      query::filter_syntax::kMaxSearches, "");
+  add("nesting of a filter", query::filter_syntax::kMaxDepth, "levels");
+  add("fields of an order", query::Order::kMaxFields, "");
+  add("words of a search", query::SearchQuery::kMaxWords, "");
+  add("nesting of messages", fields::kMaxMessageDepth, "levels");
+  add("text without a limit of its own", fields::kDefaultMaxLength,
       "characters");
-  add("repeated field without a limit of its own", resource::kDefaultMaxItems,
+  add("repeated field without a limit of its own", fields::kDefaultMaxItems,
       "elements");
   return table;
 }

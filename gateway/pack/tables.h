@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "boost/json/array.hpp"
-#include "common/rpc/generic_service.h"
+#include "common/rpc/server/generic_service.h"
 #include "gateway/contract/comments.h"
 #include "gateway/contract/reasons.h"
 #include "gateway/http/options.h"

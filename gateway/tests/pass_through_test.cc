@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/rpc/tests/trial_server.h"
+#include "common/rpc/server/tests/trial_server.h"
 #include "gateway/invoker/owner_invoker.h"
 #include "gateway/invoker/owners.h"
 #include "google/protobuf/util/message_differencer.h"

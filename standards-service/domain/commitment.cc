@@ -1,6 +1,6 @@
 #include "standards-service/domain/commitment.h"
 
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/resource/snapshot.h"
 #include "common/status/status.h"
 #include "standards-service/domain/field_rules.h"
@@ -17,7 +17,7 @@ absl::Time Effective(v1::Commitment* commitment, absl::Time now) {
     commitment->add_allowed_steps("end");
     return absl::InfiniteFuture();
   }
-  const absl::CivilDay over = resource::LastDay(commitment->end_date()) + 1;
+  const absl::CivilDay over = civil::LastDay(commitment->end_date()) + 1;
   if (Today(now) < over) return StartOf(over);
   commitment->set_state(v1::Commitment::ENDED);
   return absl::InfiniteFuture();

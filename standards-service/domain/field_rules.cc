@@ -1,7 +1,7 @@
 #include "standards-service/domain/field_rules.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "transparency/standards/v1/error_reason.pb.h"
 
 namespace transparency::standards::domain {
@@ -22,12 +22,12 @@ void SetTimestamp(absl::Time time, google::protobuf::Timestamp* timestamp) {
 }
 
 bool SurelyBefore(const google::type::Date& a, const google::type::Date& b) {
-  return resource::LastDay(a) < resource::FirstDay(b);
+  return civil::LastDay(a) < civil::FirstDay(b);
 }
 
 absl::Status CheckNotAhead(absl::string_view field,
                            const google::type::Date& date, absl::Time now) {
-  if (date.year() == 0 || resource::FirstDay(date) <= Today(now)) {
+  if (date.year() == 0 || civil::FirstDay(date) <= Today(now)) {
     return absl::OkStatus();
   }
   return status::InvalidField(field, "is after today (UTC)");
@@ -38,8 +38,8 @@ absl::Status Contradiction(const std::string& name,
                            absl::string_view why) {
   return status::Precondition(v1::ErrorReason_Name(v1::DATE_CONTRADICTS_RECORD),
                               name,
-                              absl::StrCat(resource::DateText(date), " ", why),
-                              {{"date", resource::DateText(date)}});
+                              absl::StrCat(civil::DateText(date), " ", why),
+                              {{"date", civil::DateText(date)}});
 }
 
 void CheckDocuments(

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "standards-service/domain/field_rules.h"
@@ -42,7 +42,7 @@ v1::Membership::State StateOn(const v1::Membership& membership,
       break;
   }
   const auto& period = membership.period();
-  if (!period.has_until() || resource::LastDay(period.until()) >= day) {
+  if (!period.has_until() || civil::LastDay(period.until()) >= day) {
     return v1::Membership::APPLIED;
   }
   switch (membership.ending()) {
@@ -66,7 +66,7 @@ absl::Time Effective(v1::Membership* membership, absl::Time now) {
     membership->add_allowed_steps("lapse");
     membership->add_allowed_steps("leave");
   }
-  for (absl::CivilDay day : resource::TurningDays(membership->period())) {
+  for (absl::CivilDay day : civil::TurningDays(membership->period())) {
     if (day > today && StateOn(*membership, day) != state) return StartOf(day);
   }
   return absl::InfiniteFuture();
@@ -92,7 +92,7 @@ absl::Status CheckOverlap(const resource::Snapshot& view,
             OrganizationOf(candidate) == organization &&
             candidate.legal_entity() == membership.legal_entity() &&
             candidate.partner() == membership.partner() &&
-            resource::SurelyOverlap(candidate.period(), membership.period())) {
+            civil::SurelyOverlap(candidate.period(), membership.period())) {
           other = candidate.name();
         }
         return other.empty();
@@ -208,12 +208,12 @@ absl::Status End(const resource::Snapshot& view, const char* verb,
 
 InForce InForceOn(const v1::Membership& membership, absl::CivilDay day) {
   if (AppliedOnly(membership)) return InForce::kNo;
-  switch (resource::HoldsOn(membership.period(), day)) {
-    case resource::Holding::kInside:
+  switch (civil::HoldsOn(membership.period(), day)) {
+    case civil::Holding::kInside:
       return InForce::kYes;
-    case resource::Holding::kUndetermined:
+    case civil::Holding::kUndetermined:
       return InForce::kOpen;
-    case resource::Holding::kOutside:
+    case civil::Holding::kOutside:
       break;
   }
   return InForce::kNo;

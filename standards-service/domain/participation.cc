@@ -1,6 +1,6 @@
 #include "standards-service/domain/participation.h"
 
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 
 namespace transparency::standards::domain {
 namespace {
@@ -46,7 +46,7 @@ void ParticipationCount::EndOrganization(v1::Organization::Kind kind) {
 
 v1::Participation ParticipationCount::Result() const {
   v1::Participation result;
-  *result.mutable_as_of() = resource::ToDate(as_of_);
+  *result.mutable_as_of() = civil::ToDate(as_of_);
   result.mutable_total();
   auto append = [&](v1::Organization::Kind kind,
                     const v1::Participation::KindCount& count) {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/resource/snapshot.h"
 #include "common/status/status.h"
 #include "standards-service/domain/field_rules.h"
@@ -116,7 +116,7 @@ absl::Status Retire(const google::type::Date* date, absl::Time now,
       CheckState(*publication, v1::Publication::PUBLISHED, "retire");
   if (!status.ok()) return status;
   const google::type::Date day =
-      date != nullptr ? *date : resource::ToDate(Today(now));
+      date != nullptr ? *date : civil::ToDate(Today(now));
   status = CheckNotAhead("date", day, now);
   if (!status.ok()) return status;
   if (publication->has_publication_date() &&

@@ -1,6 +1,6 @@
 #include "standards-service/service/standards_service.h"
 
-#include "common/journal/decision.h"
+#include "common/journal/replica/decision.h"
 #include "common/methods/service_methods.h"
 #include "google/protobuf/descriptor.h"
 #include "standards-service/domain/commitment.h"

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "common/journal/replica/writer.h"
 #include "common/journal/store.h"
-#include "common/journal/writer.h"
 #include "common/resource/kind.h"
 #include "common/rpc/method_table.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/status/status.h"
 #include "standards-service/domain/field_rules.h"
 #include "standards-service/domain/participation.h"
@@ -27,11 +27,11 @@ absl::StatusOr<v1::SummarizeParticipationResponse> SummarizeParticipation(
     const v1::SummarizeParticipationRequest& request) {
   absl::CivilDay day = domain::Today(reader.now());
   if (request.has_as_of()) {
-    if (!resource::IsCompleteDate(request.as_of())) {
+    if (!civil::IsCompleteDate(request.as_of())) {
       return status::InvalidField("as_of",
                                   "is not a date with year, month and day");
     }
-    day = resource::FirstDay(request.as_of());
+    day = civil::FirstDay(request.as_of());
   }
   domain::ParticipationCount count(day);
   // Memberships of one organization follow each other in name order.

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/civil.h"
+#include "common/base/civil.h"
 #include "common/service/testing/running_service.h"
 #include "gmock/gmock.h"
 #include "standards-service/service/definition.h"
@@ -75,7 +75,7 @@ class DiscoveryTest : public transparency::service::RunningServiceTest {
     EXPECT_TRUE(page.ok()) << page.status();
     std::vector<std::string> told;
     for (const auto& event : page->events()) {
-      told.push_back(absl::StrCat(resource::DateText(event.date()), " ",
+      told.push_back(absl::StrCat(civil::DateText(event.date()), " ",
                                   event.label(), " ", event.title()));
     }
     return told;

@@ -18,8 +18,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/changes/outbox.h"
-#include "common/resource/request_check.h"
-#include "common/rpc/embedded_descriptors.h"
+#include "common/fields/request_check.h"
+#include "common/rpc/server/embedded_descriptors.h"
 #include "common/server/process.h"
 #include "common/server/program.h"
 #include "transparency/journal/v1/journal.pb.h"
@@ -128,7 +128,7 @@ absl::Status Serve() {
   options.descriptor_set = EmbeddedDescriptorSet();
   options.service.domain = "certification.transparency";
   options.service.check_request = [](google::protobuf::Message& request) {
-    return resource::CheckRequest(&request);
+    return fields::CheckRequest(&request);
   };
   Feed feed(std::move(event));
   server::Process process(std::move(options));

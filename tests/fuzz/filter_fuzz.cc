@@ -5,23 +5,24 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/resource/filter.h"
-#include "common/resource/filter_syntax.h"
-#include "common/resource/predicate.h"
-#include "common/resource/tests/library.pb.h"
+#include "common/fields/tests/library.pb.h"
+#include "common/query/filter.h"
+#include "common/query/filter_syntax.h"
+#include "common/query/predicate.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
+namespace query = transparency::query;
+using query::Filter;
+using query::Predicate;
+using query::filter_syntax::Comparator;
+using query::filter_syntax::Expression;
+using query::filter_syntax::ExpressionPtr;
+using query::filter_syntax::Literal;
+using query::filter_syntax::Segment;
 using transparency::fuzz::Require;
 using transparency::library::v1::Book;
-using transparency::resource::Filter;
-using transparency::resource::Predicate;
-using transparency::resource::filter_syntax::Comparator;
-using transparency::resource::filter_syntax::Expression;
-using transparency::resource::filter_syntax::ExpressionPtr;
-using transparency::resource::filter_syntax::Literal;
-using transparency::resource::filter_syntax::Segment;
 
 std::string Quoted(absl::string_view text,
                    const std::vector<size_t>& stars = {}) {
@@ -151,7 +152,7 @@ void RequireSameAnswers(const Parsed& first, const Parsed& again,
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view text = transparency::fuzz::Text(data, size);
-  auto parsed = transparency::resource::filter_syntax::Parse(text);
+  auto parsed = query::filter_syntax::Parse(text);
   const auto filter = Filter::Parse(text, *Book::descriptor());
   const auto predicate = Predicate::Compile(text, *Book::descriptor());
   if (!parsed.ok()) {
@@ -160,7 +161,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (*parsed == nullptr) return 0;
   const std::string written = Written(**parsed);
-  auto again = transparency::resource::filter_syntax::Parse(written);
+  auto again = query::filter_syntax::Parse(written);
   // What is written with parentheses can pass the limits of what was read.
   if (!again.ok() && (absl::StrContains(again.status().message(), "longer") ||
                       absl::StrContains(again.status().message(), "deeper"))) {
@@ -173,8 +174,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RequireSameAnswers(
       filter, Filter::Parse(written, *Book::descriptor()), written,
       [](const Filter& f, const Book& book) { return f.Matches(book); });
-  for (const auto& caller : {transparency::resource::Caller{},
-                             transparency::resource::Caller{"me", {"staff"}}}) {
+  for (const auto& caller :
+       {transparency::Caller{}, transparency::Caller{"me", {"staff"}}}) {
     RequireSameAnswers(predicate,
                        Predicate::Compile(written, *Book::descriptor()),
                        written, [&](const Predicate& p, const Book& book) {

@@ -4,25 +4,25 @@
 #include <string>
 
 #include "absl/strings/match.h"
-#include "gateway/http/json_reader.h"
-#include "gateway/http/json_writer.h"
-#include "gateway/http/tests/library.pb.h"
+#include "gateway/json/json_reader.h"
+#include "gateway/json/json_writer.h"
+#include "gateway/json/tests/library.pb.h"
 #include "google/protobuf/util/field_mask_util.h"
 #include "google/protobuf/util/json_util.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
-namespace http = transparency::gateway::http;
+namespace gateway = transparency::gateway;
+using gateway::library::v1::CreateBookRequest;
+using gateway::library::v1::Everything;
 using google::protobuf::FieldMask;
 using google::protobuf::util::FieldMaskUtil;
-using http::test::v1::CreateBookRequest;
-using http::test::v1::Everything;
 using transparency::fuzz::Require;
 using transparency::fuzz::Same;
 
-const http::JsonWriter& Writer() {
-  static const auto* const writer = new http::JsonWriter;
+const gateway::json::JsonWriter& Writer() {
+  static const auto* const writer = new gateway::json::JsonWriter;
   return *writer;
 }
 
@@ -50,11 +50,11 @@ void TakeMasks(CreateBookRequest* /*has none*/) {}
 template <class Type>
 void Check(absl::string_view json) {
   Type message;
-  if (!http::ReadJson(json, {}, &message).ok()) return;
+  if (!gateway::json::ReadJson(json, {}, &message).ok()) return;
   std::string written;
   Writer().Write(message, &written);
   Type again;
-  const absl::Status status = http::ReadJson(written, {}, &again);
+  const absl::Status status = gateway::json::ReadJson(written, {}, &again);
   // Nothing that is read is deeper than what may be read again, but an Any
   // and a Value are written within objects of their own.
   Require(status.ok(), "what is written can be read",

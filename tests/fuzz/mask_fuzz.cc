@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/masks.h"
-#include "common/resource/request_check.h"
-#include "common/resource/tests/library.pb.h"
+#include "common/fields/masks.h"
+#include "common/fields/request_check.h"
+#include "common/fields/tests/library.pb.h"
 #include "google/protobuf/util/field_mask_util.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -16,10 +16,10 @@ namespace {
 
 namespace v1 = transparency::library::v1;
 using google::protobuf::FieldMask;
+using transparency::fields::ApplyUpdate;
+using transparency::fields::ReadMask;
 using transparency::fuzz::Require;
 using transparency::fuzz::Same;
-using transparency::resource::ApplyUpdate;
-using transparency::resource::ReadMask;
 
 v1::Book Present() {
   v1::Book book;
@@ -106,7 +106,7 @@ void CheckRead(absl::string_view text, const v1::ListBooksResponse& whole) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   v1::UpdateBookRequest request;
   if (request.ParseFromArray(data, static_cast<int>(size)) &&
-      transparency::resource::CheckRequest(&request).ok()) {
+      transparency::fields::CheckRequest(&request).ok()) {
     CheckUpdate(request);
   }
   v1::ListBooksResponse answer;

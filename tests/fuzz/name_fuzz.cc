@@ -4,27 +4,27 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/names.h"
+#include "common/fields/names.h"
 #include "tests/fuzz/fuzz.h"
 
-namespace resource = transparency::resource;
+namespace fields = transparency::fields;
 using transparency::fuzz::Require;
 
 namespace {
 
-void CheckParts(absl::string_view name, resource::AnyIds any) {
-  const absl::string_view parent = resource::ParentOf(name);
-  const absl::string_view id = resource::IdOf(name);
-  Require(any == resource::AnyIds::kAllow || resource::IsId(id),
+void CheckParts(absl::string_view name, fields::AnyIds any) {
+  const absl::string_view parent = fields::ParentOf(name);
+  const absl::string_view id = fields::IdOf(name);
+  Require(any == fields::AnyIds::kAllow || fields::IsId(id),
           "a name ends in an id");
-  Require(parent.empty() || resource::IsName(parent, any),
+  Require(parent.empty() || fields::IsName(parent, any),
           "what stands before is a name too");
   absl::string_view collection = name;
   collection.remove_prefix(parent.empty() ? 0 : parent.size() + 1);
   collection.remove_suffix(id.size() + 1);
-  Require(resource::MakeName(parent, collection, id) == name,
+  Require(fields::MakeName(parent, collection, id) == name,
           "a name is made of its parts again");
-  Require(resource::ParentMatches(name, name), "a name is like itself");
+  Require(fields::ParentMatches(name, name), "a name is like itself");
 }
 
 }  // namespace
@@ -34,26 +34,25 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       transparency::fuzz::Lines(transparency::fuzz::Text(data, size), 1);
   const absl::string_view name = parts[0];
   const absl::string_view pattern = parts[1];
-  for (const auto any : {resource::AnyIds::kRefuse, resource::AnyIds::kAllow}) {
-    if (resource::IsName(name, any)) CheckParts(name, any);
-    const bool fits = resource::HasPattern(
+  for (const auto any : {fields::AnyIds::kRefuse, fields::AnyIds::kAllow}) {
+    if (fields::IsName(name, any)) CheckParts(name, any);
+    const bool fits = fields::HasPattern(
         name, "organizations/{organization}/memberships/{membership}", any);
-    Require(!fits || resource::IsName(name, any), "what fits is a name");
+    Require(!fits || fields::IsName(name, any), "what fits is a name");
     Require(!fits || absl::StartsWith(name, "organizations/"),
             "what fits begins with its collection");
-    (void)resource::HasPattern(name, pattern, any);
+    (void)fields::HasPattern(name, pattern, any);
   }
-  Require(!resource::IsName(name) ||
-              resource::IsName(name, resource::AnyIds::kAllow),
+  Require(!fields::IsName(name) || fields::IsName(name, fields::AnyIds::kAllow),
           "a name of one is a name of any");
-  Require(resource::IsId(name) == resource::CheckId("id", name).ok(),
+  Require(fields::IsId(name) == fields::CheckId("id", name).ok(),
           "an id is one id");
   absl::string_view domain, local;
-  if (resource::SplitFullName(name, &domain, &local)) {
+  if (fields::SplitFullName(name, &domain, &local)) {
     Require(absl::StrCat("//", domain, "/", local) == name,
             "a full name is made of its parts again");
-    Require(!resource::IsName(name), "a full name is no name");
+    Require(!fields::IsName(name), "a full name is no name");
   }
-  (void)resource::ParentMatches(name, pattern);
+  (void)fields::ParentMatches(name, pattern);
   return 0;
 }

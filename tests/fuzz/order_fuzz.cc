@@ -5,8 +5,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/order.h"
-#include "common/resource/tests/library.pb.h"
+#include "common/fields/tests/library.pb.h"
+#include "common/query/order.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using transparency::fuzz::Require;
 using transparency::library::v1::Book;
 using transparency::library::v1::ListBooksResponse;
-using transparency::resource::Order;
+using transparency::query::Order;
 
 int Sign(int number) { return number < 0 ? -1 : number > 0 ? 1 : 0; }
 

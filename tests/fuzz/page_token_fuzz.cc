@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "common/resource/page_token.h"
+#include "common/query/page_token.h"
 #include "tests/fuzz/fuzz.h"
 
 using transparency::fuzz::Require;
-using transparency::resource::MakePageToken;
-using transparency::resource::Position;
-using transparency::resource::ReadPageToken;
+using transparency::query::MakePageToken;
+using transparency::query::Position;
+using transparency::query::ReadPageToken;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto parts =

@@ -3,16 +3,16 @@
 
 #include <string>
 
-#include "common/resource/request_check.h"
-#include "common/resource/tests/library.pb.h"
+#include "common/fields/request_check.h"
+#include "common/fields/tests/library.pb.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
 namespace v1 = transparency::library::v1;
+using transparency::fields::CheckRequest;
 using transparency::fuzz::Require;
 using transparency::fuzz::Same;
-using transparency::resource::CheckRequest;
 
 template <class Request>
 void Check(const uint8_t* data, size_t size, Request* request) {

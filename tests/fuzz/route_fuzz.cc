@@ -13,37 +13,37 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/status/status.h"
-#include "gateway/http/path_template.h"
-#include "gateway/http/query.h"
-#include "gateway/http/route_table.h"
-#include "gateway/http/tests/library.pb.h"
+#include "gateway/json/tests/library.pb.h"
+#include "gateway/rest/path_template.h"
+#include "gateway/rest/query.h"
+#include "gateway/rest/route_table.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
-namespace http = transparency::gateway::http;
+namespace gateway = transparency::gateway;
 using transparency::fuzz::Require;
 
-const http::RouteTable& Routes() {
+const gateway::rest::RouteTable& Routes() {
   static const auto* const routes = [] {
-    static auto* const types = new http::MessageTypes;
-    const auto* file = http::test::v1::Book::descriptor()->file();
-    auto built = http::RouteTable::Build({file->service(0)}, types);
+    static auto* const types = new gateway::rest::MessageTypes;
+    const auto* file = gateway::library::v1::Book::descriptor()->file();
+    auto built = gateway::rest::RouteTable::Build({file->service(0)}, types);
     Require(built.ok(), "the routes of the tests are fine",
             built.status().ToString());
-    return new http::RouteTable(std::move(*built));
+    return new gateway::rest::RouteTable(std::move(*built));
   }();
   return *routes;
 }
 
-std::string Written(const http::PathTemplate& read) {
+std::string Written(const gateway::rest::PathTemplate& read) {
   std::string text;
   size_t at = 0;
   const auto segments = [&](size_t begin, size_t end) {
     return absl::StrJoin(read.segments.begin() + static_cast<long>(begin),
                          read.segments.begin() + static_cast<long>(end), "/");
   };
-  std::vector<http::PathTemplate::Variable> variables = read.variables;
+  std::vector<gateway::rest::PathTemplate::Variable> variables = read.variables;
   for (const auto& variable : variables) {
     for (; at < variable.begin; ++at) {
       absl::StrAppend(&text, "/", read.segments[at]);
@@ -59,10 +59,10 @@ std::string Written(const http::PathTemplate& read) {
 }
 
 void CheckTemplate(absl::string_view text) {
-  const auto read = http::ParsePathTemplate(text);
+  const auto read = gateway::rest::ParsePathTemplate(text);
   if (!read.ok()) return;
   const std::string written = Written(*read);
-  const auto again = http::ParsePathTemplate(written);
+  const auto again = gateway::rest::ParsePathTemplate(written);
   Require(again.ok(), "a template that is written can be read", written);
   Require(again->segments == read->segments && again->verb == read->verb &&
               again->variables.size() == read->variables.size() &&
@@ -89,12 +89,12 @@ std::string Encoded(absl::string_view value, bool keep_slash) {
 }
 
 void CheckPath(absl::string_view verb, absl::string_view path) {
-  const http::RouteMatch match = Routes().Find(verb, path);
-  if (match.outcome != http::RouteMatch::Outcome::kFound) return;
-  const http::Route& route = *match.route;
+  const gateway::rest::RouteMatch match = Routes().Find(verb, path);
+  if (match.outcome != gateway::rest::RouteMatch::Outcome::kFound) return;
+  const gateway::rest::Route& route = *match.route;
   Require(match.values.size() == route.variables.size(),
           "each variable has its value");
-  const auto read = http::ParsePathTemplate(route.pattern);
+  const auto read = gateway::rest::ParsePathTemplate(route.pattern);
   Require(read.ok(), "the pattern of a route is a template");
   std::vector<std::string> segments = read->segments;
   std::string rendered;
@@ -117,7 +117,7 @@ void CheckPath(absl::string_view verb, absl::string_view path) {
     absl::StrAppend(&rendered, "/", segments[at]);
   }
   absl::StrAppend(&rendered, read->verb.empty() ? "" : ":", read->verb);
-  const http::RouteMatch again = Routes().Find(verb, rendered);
+  const gateway::rest::RouteMatch again = Routes().Find(verb, rendered);
   Require(again.outcome == match.outcome && again.route == match.route &&
               again.values == match.values,
           "a path leads to where its values lead",
@@ -130,7 +130,7 @@ void CheckQuery(absl::string_view query) {
                          google::protobuf::Message* request) {
       transparency::status::Violations violations;
       std::string mask;
-      http::ReadQuery(text, *route, request, &mask, &violations);
+      gateway::rest::ReadQuery(text, *route, request, &mask, &violations);
       return violations.ToStatus().ok();
     };
     const std::unique_ptr<google::protobuf::Message> once(
@@ -147,7 +147,8 @@ void CheckQuery(absl::string_view query) {
     std::vector<std::string> names;
     for (absl::string_view pair : pairs) {
       std::string name;
-      (void)http::PercentDecode(pair.substr(0, pair.find('=')), false, &name);
+      (void)gateway::rest::PercentDecode(pair.substr(0, pair.find('=')), false,
+                                         &name);
       names.push_back(name);
     }
     std::sort(names.begin(), names.end());

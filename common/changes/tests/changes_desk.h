@@ -9,7 +9,7 @@
 #include "common/changes/journal_reads.h"
 #include "common/changes/tests/watcher.h"
 #include "common/changes/watch_hub.h"
-#include "common/journal/tests/workshop.h"
+#include "common/journal/replica/tests/workshop.h"
 #include "common/status/status.h"
 
 namespace transparency::changes {
@@ -49,18 +49,18 @@ class Desk {
   WatchHub& hub() { return hub_; }
   JournalReader& reader() { return reader_; }
 
-  absl::StatusOr<ListChangesResponse> List(const resource::Caller& caller,
+  absl::StatusOr<ListChangesResponse> List(const Caller& caller,
                                            const ListChangesRequest& request) {
     return Ask<ListChangesResponse>(caller, request, "ListChanges",
                                     &JournalReads::ListChanges);
   }
   absl::StatusOr<GetResourceAtResponse> At(
-      const resource::Caller& caller, const GetResourceAtRequest& request) {
+      const Caller& caller, const GetResourceAtRequest& request) {
     return Ask<GetResourceAtResponse>(caller, request, "GetResourceAt",
                                       &JournalReads::GetResourceAt);
   }
   // Every page.
-  std::vector<Change> ListAll(const resource::Caller& caller,
+  std::vector<Change> ListAll(const Caller& caller,
                               ListChangesRequest request) {
     std::vector<Change> all;
     do {
@@ -79,9 +79,8 @@ class Desk {
                                      rpc::UnaryDone) const;
 
   template <class Answer, class Request>
-  absl::StatusOr<Answer> Ask(const resource::Caller& caller,
-                             const Request& request, const std::string& method,
-                             Row row) {
+  absl::StatusOr<Answer> Ask(const Caller& caller, const Request& request,
+                             const std::string& method, Row row) {
     absl::Notification told;
     absl::StatusOr<std::string> bytes;
     ((*reads_).*row)(MakeCall(caller, method),

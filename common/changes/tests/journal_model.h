@@ -50,8 +50,7 @@ class JournalModel {
   const std::vector<Step>& steps() const { return steps_; }
 
   // Deleted as the journal ends: nothing of it is told but to staff.
-  bool IsWithheld(const std::string& name,
-                  const resource::Caller& caller) const {
+  bool IsWithheld(const std::string& name, const Caller& caller) const {
     return deleted_.count(name) > 0 && !caller.HasRole("staff");
   }
   // When the resource was deleted last; -1: never.
@@ -61,7 +60,7 @@ class JournalModel {
   }
 
   // "3 ADDED widgets/a" for each event after a revision up to another.
-  std::vector<std::string> Events(const resource::Caller& caller, int64_t after,
+  std::vector<std::string> Events(const Caller& caller, int64_t after,
                                   int64_t last) const {
     std::vector<std::string> events;
     for (const Step& step : steps_) {
@@ -79,7 +78,7 @@ class JournalModel {
 
   // Revisions of the changes that the caller is told.
   std::vector<int64_t> Told(
-      const resource::Caller& caller,
+      const Caller& caller,
       const std::function<bool(const Step&)>& wanted) const {
     std::vector<int64_t> told;
     for (const Step& step : steps_) {
@@ -94,7 +93,7 @@ class JournalModel {
   }
 
   // The resource in the caller's form; null where he would not have seen it.
-  std::unique_ptr<google::protobuf::Message> At(const resource::Caller& caller,
+  std::unique_ptr<google::protobuf::Message> At(const Caller& caller,
                                                 const std::string& name,
                                                 int64_t revision,
                                                 absl::Time time) const {
@@ -118,8 +117,7 @@ class JournalModel {
   }
 
  private:
-  static bool Exists(const resource::Item* item,
-                     const resource::Caller& caller) {
+  static bool Exists(const resource::Item* item, const Caller& caller) {
     return item != nullptr && !item->deleted() &&
            resource::Form(item->kind(), caller).Sees(*item);
   }

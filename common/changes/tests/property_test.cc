@@ -116,9 +116,7 @@ class PropertyTest : public ChangesTest {
 // A client that is dropped again and again and resumes anywhere.
 class Wanderer {
  public:
-  Wanderer(const resource::Caller& caller, Desk* desk) : caller_(caller) {
-    Begin(desk);
-  }
+  Wanderer(const Caller& caller, Desk* desk) : caller_(caller) { Begin(desk); }
 
   void Move(Desk* desk) {
     const bool ended = watcher_->ended();
@@ -140,7 +138,7 @@ class Wanderer {
     Take();
   }
 
-  const resource::Caller& caller() const { return caller_; }
+  const Caller& caller() const { return caller_; }
   int64_t begun() const { return begun_; }
   const std::vector<std::string>& told() const { return told_; }
   // By name, as the events left it.
@@ -199,7 +197,7 @@ class Wanderer {
     }
   }
 
-  const resource::Caller caller_;
+  const Caller caller_;
   std::unique_ptr<Watcher> watcher_;
   std::string token_;
   static constexpr int64_t kNowhere = -2;
@@ -229,7 +227,7 @@ void ExpectToldAllButWithheld(const Wanderer& wanderer,
 TEST_F(PropertyTest, WhatEachIsToldIsTheJournalInHisEyes) {
   NewDesk(Small());
   NewDesk(Small());
-  const std::vector<resource::Caller> callers = {
+  const std::vector<Caller> callers = {
       kPublic, kStaff, kAnn, {"bob", {}}, {"eve", {"guest", "staff"}}};
   std::vector<std::unique_ptr<Wanderer>> wanderers;
   for (int i = 0; i < kSteps; ++i) {
@@ -261,7 +259,7 @@ TEST_F(PropertyTest, ListChangesIsTheJournalInHisEyes) {
   NewDesk(Small());
   for (int i = 0; i < kSteps; ++i) ChangeSomething();
   const JournalModel model = Model();
-  for (const resource::Caller& caller : {kPublic, kStaff, kAnn}) {
+  for (const Caller& caller : {kPublic, kStaff, kAnn}) {
     for (int i = 0; i < 20; ++i) {
       ListChangesRequest request;
       const bool ascending = Any(2) == 0;
@@ -315,7 +313,7 @@ TEST_F(PropertyTest, GetResourceAtIsTheJournalInHisEyes) {
   NewDesk(Small());
   for (int i = 0; i < kSteps; ++i) ChangeSomething();
   const JournalModel model = Model();
-  const auto expect = [&](const resource::Caller& caller,
+  const auto expect = [&](const Caller& caller,
                           const GetResourceAtRequest& request, int64_t revision,
                           absl::Time time) {
     auto got = desk.At(caller, request);
@@ -332,7 +330,7 @@ TEST_F(PropertyTest, GetResourceAtIsTheJournalInHisEyes) {
   for (int i = 0; i < 300; ++i) {
     const auto& place =
         model.steps()[static_cast<size_t>(Any(static_cast<int>(head_ + 1)))];
-    const resource::Caller caller =
+    const Caller caller =
         std::vector{kPublic, kStaff, kAnn}[static_cast<size_t>(Any(3))];
     GetResourceAtRequest request;
     request.set_name(place.entry.name);

@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "common/base/digest.h"
 #include "common/changes/tests/changes_desk.h"
-#include "common/digest/digest.h"
 #include "common/postgres/params.h"
 #include "google/protobuf/util/time_util.h"
 #include "google/rpc/error_details.pb.h"
@@ -30,7 +30,7 @@ class ReadsTest : public ChangesTest {
     ASSERT_TRUE(put.ok()) << put.status();
   }
   // "1 UPDATED widgets/a".
-  std::vector<std::string> Listed(const resource::Caller& caller,
+  std::vector<std::string> Listed(const Caller& caller,
                                   const ListChangesRequest& request = {}) {
     std::vector<std::string> listed;
     for (const Change& change : desk_.ListAll(caller, request)) {
@@ -41,7 +41,7 @@ class ReadsTest : public ChangesTest {
     return listed;
   }
   template <class Request, class Method>
-  std::string Refused(const resource::Caller& caller, const Request& request,
+  std::string Refused(const Caller& caller, const Request& request,
                       Method method) {
     auto answer = (desk_.*method)(caller, request);
     EXPECT_FALSE(answer.ok());
@@ -118,7 +118,7 @@ TEST_F(ReadsTest, WhatIsDeletedIsToldToStaffAloneUntilItIsUndeleted) {
   GetResourceAtRequest at;
   at.set_name("widgets/a");
   at.set_revision(0);
-  for (const resource::Caller& caller : {kPublic, kAnn}) {
+  for (const Caller& caller : {kPublic, kAnn}) {
     EXPECT_THAT(Listed(caller), ElementsAre("1 CREATED widgets/b"));
     ListChangesRequest one;
     one.set_name("widgets/a");
@@ -140,7 +140,7 @@ TEST_F(ReadsTest, NoOldStateNamesWhatWasDeletedSince) {
   Put(MakePart("a", "widgets/mistake"));
   Put(MakePart("a", "widgets/a"), kUpdated);
   Put(MakeWidget("mistake", "2"), Change::DELETED);
-  const auto at = [&](const resource::Caller& caller, int64_t revision) {
+  const auto at = [&](const Caller& caller, int64_t revision) {
     GetResourceAtRequest request;
     request.set_name("widgets/a/parts/p");
     request.set_revision(revision);
@@ -152,7 +152,7 @@ TEST_F(ReadsTest, NoOldStateNamesWhatWasDeletedSince) {
   };
   ListChangesRequest list;
   list.set_name("widgets/a/parts/p");
-  for (const resource::Caller& caller : {kPublic, kAnn}) {
+  for (const Caller& caller : {kPublic, kAnn}) {
     const auto [fits, change] = at(caller, 2);
     EXPECT_EQ(fits, "");
     EXPECT_EQ(change.name(), "widgets/a/parts/p");

@@ -291,9 +291,9 @@ TEST_F(WatchTest, NoOldStateNamesWhatWasDeletedSince) {
   put_many(kCreated);
   for (const char* id : {"mistake", "y", "z"}) Put(desk, MakeWidget(id, id));
   Put(desk, MakePart("z", "widgets/mistake"));
-  const std::vector<resource::Caller> callers = {kPublic, kAnn, kStaff};
+  const std::vector<Caller> callers = {kPublic, kAnn, kStaff};
   std::vector<std::unique_ptr<Watcher>> present, live;
-  for (const resource::Caller& caller : callers) {
+  for (const Caller& caller : callers) {
     live.push_back(
         std::make_unique<Watcher>(&desk.hub(), caller, WatchChangesRequest()));
     ASSERT_TRUE(live.back()->UntilBookmark(-1));
@@ -459,7 +459,7 @@ TEST_F(WatchTest, TellsVeryManyAtOnce) {
   Desk& desk = NewDesk();
   std::vector<std::unique_ptr<Watcher>> watchers;
   for (size_t i = 0; i < kWatchers; ++i) {
-    const resource::Caller& caller = i % 2 == 0 ? kPublic : kStaff;
+    const Caller& caller = i % 2 == 0 ? kPublic : kStaff;
     watchers.push_back(
         std::make_unique<Watcher>(&desk.hub(), caller, WatchChangesRequest()));
   }
@@ -561,7 +561,7 @@ class Keeper : public journal::StoreObserver {
   // Asks for every entry's event as a caller who shares his with nobody.
   void AskAs(const std::string& subject, int64_t head) {
     absl::MutexLock lock(&mutex_);
-    const resource::Caller caller{subject, {}};
+    const Caller caller{subject, {}};
     for (int64_t revision = 0; revision <= head; ++revision) {
       EXPECT_FALSE(recent_.EventAt(revision, subject, caller)->empty());
     }

@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/caller.h"
 #include "common/changes/watch_hub.h"
-#include "common/resource/caller.h"
 #include "common/rpc/call.h"
 #include "common/rpc/stream.h"
 #include "gtest/gtest.h"
@@ -20,13 +20,13 @@ namespace transparency::changes {
 using journal::v1::WatchChangesRequest;
 using journal::v1::WatchChangesResponse;
 
-inline const resource::Caller kPublic;
-inline const resource::Caller kStaff = {"sam", {"staff"}};
-inline const resource::Caller kAnn = {"ann", {}};
+inline const Caller kPublic;
+inline const Caller kStaff = {"sam", {"staff"}};
+inline const Caller kAnn = {"ann", {}};
 
 // A call of a method of the journal service, as a server would make it.
 inline std::shared_ptr<rpc::Call> MakeCall(
-    const resource::Caller& caller, const std::string& method,
+    const Caller& caller, const std::string& method,
     absl::Duration time = absl::Minutes(2)) {
   const auto* service =
       google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
@@ -34,7 +34,7 @@ inline std::shared_ptr<rpc::Call> MakeCall(
   rpc::Arrival arrival;
   arrival.method = "/" + service->full_name() + "/" + method;
   arrival.descriptor = service->FindMethodByName(method);
-  arrival.caller = std::make_shared<const resource::Caller>(caller);
+  arrival.caller = std::make_shared<const Caller>(caller);
   arrival.deadline = absl::Now() + time;
   return std::make_shared<rpc::Call>(std::move(arrival));
 }
@@ -43,7 +43,7 @@ inline std::shared_ptr<rpc::Call> MakeCall(
 // it then takes one more.
 class Watcher {
  public:
-  Watcher(WatchHub* hub, const resource::Caller& caller,
+  Watcher(WatchHub* hub, const Caller& caller,
           const WatchChangesRequest& request, bool nothing = false)
       : call_(MakeCall(caller, "WatchChanges")),
         writer_(std::make_shared<Writer>(call_)) {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest/digest.h"
+#include "common/base/digest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

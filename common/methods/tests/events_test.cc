@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/civil.h"
 #include "common/methods/standard_delete.h"
 #include "common/methods/tests/library_desk.h"
-#include "common/resource/civil.h"
 #include "common/resource/list_page.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
@@ -36,25 +36,24 @@ class EventsTest : public LibraryDesk {
   EventsTest() : lister_(*EventLister::Make(view().catalogue())) {}
 
   absl::StatusOr<ListEventsResponse> List(
-      const ListEventsRequest& request,
-      const resource::Caller& caller = the_public,
+      const ListEventsRequest& request, const Caller& caller = the_public,
       absl::Time deadline = absl::InfiniteFuture()) {
     rpc::Arrival arrival;
     arrival.method = "/library.Library/ListEvents";
-    arrival.caller = std::make_shared<const resource::Caller>(caller);
+    arrival.caller = std::make_shared<const Caller>(caller);
     arrival.deadline = deadline;
     return lister_->List(view(), rpc::Call(std::move(arrival)), request);
   }
 
   static std::string Told(const Event& event) {
     const std::string id = event.name().substr(event.name().rfind('/') + 1);
-    return absl::StrCat(resource::DateText(event.date()), " ", event.label(),
-                        " ", id, ".", event.field());
+    return absl::StrCat(civil::DateText(event.date()), " ", event.label(), " ",
+                        id, ".", event.field());
   }
 
   // "1851-10-18 PUBLISHED moby.published", the newest first.
   std::vector<std::string> Events(const std::string& request = "",
-                                  const resource::Caller& caller = the_public) {
+                                  const Caller& caller = the_public) {
     auto page = List(Parse(request), caller);
     EXPECT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->next_page_token(), "");
@@ -165,7 +164,7 @@ TEST_F(EventsTest, OfOneDayComeByNameThoseOfAResourceByField) {
 TEST_F(EventsTest, SeeWhatTheCallerSees) {
   PutBook("draft", "state: DRAFT owner: \"ishmael\" published { year: 2019 }");
   EXPECT_THAT(Events(), IsEmpty());
-  EXPECT_THAT(Events("", resource::Caller{"ahab", {}}), IsEmpty());
+  EXPECT_THAT(Events("", Caller{"ahab", {}}), IsEmpty());
   EXPECT_EQ(Events("", the_owner).size(), 1u);
   EXPECT_EQ(Events("", the_staff).size(), 1u);
   library::v1::DeleteRequest request;
@@ -228,7 +227,7 @@ TEST_F(EventsTest, RefuseWhatCannotBe) {
   PutBook("a", "published { year: 2019 }");
   PutBook("b", "published { year: 2019 }");
   const auto outcome = [&](const std::string& request,
-                           const resource::Caller& caller = the_public) {
+                           const Caller& caller = the_public) {
     return Outcome(List(Parse(request), caller).status());
   };
   EXPECT_EQ(outcome("from_date { year: 2019 }"),
@@ -256,7 +255,7 @@ TEST_F(EventsTest, RefuseWhatCannotBe) {
 }
 
 TEST_F(EventsTest, StopWhenNobodyWaitsForTheAnswer) {
-  for (int i = 0; i < resource::QueryBudget::kCheckEvery; ++i) {
+  for (int i = 0; i < query::QueryBudget::kCheckEvery; ++i) {
     PutBook(absl::StrCat("w", i), "published { year: 2019 }");
   }
   EXPECT_EQ(Outcome(List({}, the_public, absl::Now()).status()),

@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
-#include "common/journal/workbench.h"
+#include "common/fields/tests/library.pb.h"
+#include "common/journal/replica/workbench.h"
 #include "common/resource/kind.h"
-#include "common/resource/tests/library.pb.h"
 #include "common/rpc/call.h"
 #include "common/status/status.h"
 #include "gtest/gtest.h"
@@ -20,9 +20,9 @@ namespace transparency::methods {
 inline constexpr char kShelf[] = "shelves/north";
 inline constexpr char kMoby[] = "shelves/north/books/moby";
 
-inline const resource::Caller the_public;
-inline const resource::Caller the_owner{"ishmael", {}};
-inline const resource::Caller the_staff{"clerk", {"staff"}};
+inline const Caller the_public;
+inline const Caller the_owner{"ishmael", {}};
+inline const Caller the_staff{"clerk", {"staff"}};
 
 // Shelves and books on a writer's workbench, without a database. Of live books,
 // no two have the same `uri`; a new one begins on floor 1; one that is lent is
@@ -79,7 +79,7 @@ class LibraryDesk : public testing::Test {
   // Carries a command out, or undoes all of it.
   template <class T>
   absl::StatusOr<T> Do(Decide decide, const Message& request,
-                       const resource::Caller& caller = the_staff) {
+                       const Caller& caller = the_staff) {
     const size_t before = bench_->changes().size();
     journal::CommandDecision decision = Decision(caller);
     auto answer =
@@ -123,7 +123,7 @@ class LibraryDesk : public testing::Test {
     return status;
   }
 
-  journal::CommandDecision Decision(const resource::Caller& caller) {
+  journal::CommandDecision Decision(const Caller& caller) {
     return journal::CommandDecision(bench_.get(), &caller,
                                     "/library.Library/Change", "");
   }

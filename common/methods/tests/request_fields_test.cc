@@ -1,6 +1,6 @@
 #include "common/methods/request_fields.h"
 
-#include "common/resource/tests/library.pb.h"
+#include "common/fields/tests/library.pb.h"
 #include "gtest/gtest.h"
 
 namespace transparency::methods {

@@ -27,12 +27,11 @@ class SearchTest : public LibraryDesk {
   SearchTest() : searcher_(*Searcher::Make(view().catalogue())) {}
 
   absl::StatusOr<SearchResourcesResponse> Search(
-      const SearchResourcesRequest& request,
-      const resource::Caller& caller = the_public,
+      const SearchResourcesRequest& request, const Caller& caller = the_public,
       absl::Time deadline = absl::InfiniteFuture()) {
     rpc::Arrival arrival;
     arrival.method = "/library.Library/SearchResources";
-    arrival.caller = std::make_shared<const resource::Caller>(caller);
+    arrival.caller = std::make_shared<const Caller>(caller);
     arrival.deadline = deadline;
     return searcher_->Search(view(), rpc::Call(std::move(arrival)), request);
   }
@@ -44,7 +43,7 @@ class SearchTest : public LibraryDesk {
   }
 
   std::vector<SearchHit> Hits(const std::string& query,
-                              const resource::Caller& caller = the_public) {
+                              const Caller& caller = the_public) {
     auto page = Search(For(query), caller);
     EXPECT_TRUE(page.ok()) << page.status();
     EXPECT_EQ(page->next_page_token(), "");
@@ -53,7 +52,7 @@ class SearchTest : public LibraryDesk {
 
   // Names within the service, each with the field of its best match.
   std::vector<std::string> Found(const std::string& query,
-                                 const resource::Caller& caller = the_public) {
+                                 const Caller& caller = the_public) {
     std::vector<std::string> found;
     for (const SearchHit& hit : Hits(query, caller)) {
       const std::string prefix = "//library.transparency/";
@@ -154,7 +153,7 @@ TEST_F(SearchTest, SeesWhatTheCallerSees) {
     book->mutable_origin()->set_note("harpoon");
     book->set_reader("Queequeg");
   });
-  const resource::Caller stranger{"ahab", {}};
+  const Caller stranger{"ahab", {}};
   EXPECT_THAT(Found("whale"), IsEmpty());
   EXPECT_THAT(Found("whale", stranger), IsEmpty());
   EXPECT_THAT(Found("whale", the_owner),
@@ -269,7 +268,7 @@ TEST_F(SearchTest, RefusesWhatItCannotGoOnFrom) {
 }
 
 TEST_F(SearchTest, StopsWhenNobodyWaitsForTheAnswer) {
-  for (int i = 0; i < resource::QueryBudget::kCheckEvery; ++i) {
+  for (int i = 0; i < query::QueryBudget::kCheckEvery; ++i) {
     PutBook(absl::StrCat("w", i), "Whale");
   }
   EXPECT_EQ(Outcome(Search(For("whale"), the_public, absl::Now()).status()),

@@ -38,15 +38,14 @@ class StandardReadTest : public LibraryDesk {
     EXPECT_TRUE(Do<Book>(Delete, request).ok());
   }
 
-  static rpc::Call CallOf(const resource::Caller& caller) {
+  static rpc::Call CallOf(const Caller& caller) {
     rpc::Arrival arrival;
-    arrival.caller = std::make_shared<const resource::Caller>(caller);
+    arrival.caller = std::make_shared<const Caller>(caller);
     return rpc::Call(std::move(arrival));
   }
 
   absl::StatusOr<std::vector<std::string>> Batch(
-      const std::vector<std::string>& ids,
-      const resource::Caller& caller = the_public,
+      const std::vector<std::string>& ids, const Caller& caller = the_public,
       const std::string& parent = kShelf) {
     BatchGetBooksRequest request;
     request.set_parent(parent);
@@ -67,7 +66,7 @@ class StandardReadTest : public LibraryDesk {
     return titles;
   }
 
-  absl::StatusOr<Book> GetMoby(const resource::Caller& caller) {
+  absl::StatusOr<Book> GetMoby(const Caller& caller) {
     library::v1::GetBookRequest request;
     request.set_name(kMoby);
     auto answer = Get(books(), view(), CallOf(caller), request);

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/resource/filter.h"
-#include "common/resource/predicate.h"
+#include "common/query/filter.h"
+#include "common/query/predicate.h"
 #include "common/resource/tests/library_catalogue.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -39,7 +39,7 @@ Book Full() {
 }
 
 bool Holds(const char* text, const Caller& caller, const Book& book = Full()) {
-  auto predicate = Predicate::Compile(text, *Book::descriptor());
+  auto predicate = query::Predicate::Compile(text, *Book::descriptor());
   EXPECT_TRUE(predicate.ok()) << text << ": " << predicate.status();
   return predicate.ok() && (*predicate)->Matches(book, caller);
 }
@@ -90,14 +90,15 @@ TEST(Predicate, OtherWordsOfTheCallerAreRefused) {
         "caller.subject = pages", "caller.subject = tags", "caller.roles:staff",
         "owner > caller.subject", "tags = caller.subject",
         "caller.subject.x = \"a\""}) {
-    auto predicate = Predicate::Compile(text, *Book::descriptor());
+    auto predicate = query::Predicate::Compile(text, *Book::descriptor());
     EXPECT_EQ(predicate.status().code(), absl::StatusCode::kInvalidArgument)
         << text;
   }
   // Filters of callers know no caller.
   EXPECT_FALSE(
-      Filter::Parse("caller.subject = \"x\"", *Book::descriptor()).ok());
-  auto filter = Filter::Parse("owner = caller.subject", *Book::descriptor());
+      query::Filter::Parse("caller.subject = \"x\"", *Book::descriptor()).ok());
+  auto filter =
+      query::Filter::Parse("owner = caller.subject", *Book::descriptor());
   ASSERT_TRUE(filter.ok());
   Book literal;
   literal.set_owner("caller.subject");
@@ -106,21 +107,23 @@ TEST(Predicate, OtherWordsOfTheCallerAreRefused) {
 
 TEST(Predicate, ReachIsWhatHoldsForEveryMessage) {
   const auto reach = [](const char* text, const Caller& caller) {
-    return (*Predicate::Compile(text, *Book::descriptor()))->ReachOf(caller);
+    return (*query::Predicate::Compile(text, *Book::descriptor()))
+        ->ReachOf(caller);
   };
   constexpr char kVisible[] =
       "state != DRAFT OR owner = caller.subject OR caller.roles:\"staff\"";
-  EXPECT_EQ(reach(kVisible, the_public), Reach::kDepends);
-  EXPECT_EQ(reach(kVisible, the_staff), Reach::kAlways);
-  EXPECT_EQ(reach("caller.roles:\"staff\"", the_owner), Reach::kNever);
-  EXPECT_EQ(reach("NOT caller.roles:\"staff\"", the_owner), Reach::kAlways);
-  EXPECT_EQ(reach("owner = caller.subject", the_public), Reach::kNever);
-  EXPECT_EQ(reach("owner = caller.subject", the_owner), Reach::kDepends);
+  EXPECT_EQ(reach(kVisible, the_public), query::Reach::kDepends);
+  EXPECT_EQ(reach(kVisible, the_staff), query::Reach::kAlways);
+  EXPECT_EQ(reach("caller.roles:\"staff\"", the_owner), query::Reach::kNever);
+  EXPECT_EQ(reach("NOT caller.roles:\"staff\"", the_owner),
+            query::Reach::kAlways);
+  EXPECT_EQ(reach("owner = caller.subject", the_public), query::Reach::kNever);
+  EXPECT_EQ(reach("owner = caller.subject", the_owner), query::Reach::kDepends);
   EXPECT_EQ(reach("caller.subject:* AND state = OUT", the_public),
-            Reach::kNever);
+            query::Reach::kNever);
   EXPECT_EQ(reach("caller.subject:* AND state = OUT", the_owner),
-            Reach::kDepends);
-  EXPECT_EQ(reach("", the_public), Reach::kAlways);
+            query::Reach::kDepends);
+  EXPECT_EQ(reach("", the_public), query::Reach::kAlways);
 }
 
 class FormTest : public testing::Test {
@@ -261,16 +264,21 @@ TEST_F(FormTest, OneScratchServesManyItems) {
 }
 
 TEST_F(FormTest, FieldsThatNoResourceShowsAreUnknown) {
-  const FieldAccess fields = Form(kind(), the_public).fields();
-  EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), fields).ok());
+  const fields::FieldAccess fields = Form(kind(), the_public).fields();
   EXPECT_FALSE(
-      Filter::Parse("origin.note = x", *Book::descriptor(), fields).ok());
-  EXPECT_FALSE(Filter::Parse("remark = x", *Book::descriptor(), fields).ok());
-  const FieldAccess of_owner = Form(kind(), the_owner).fields();
-  EXPECT_TRUE(Filter::Parse("remark = x", *Book::descriptor(), of_owner).ok());
-  EXPECT_FALSE(Filter::Parse("value > 0", *Book::descriptor(), of_owner).ok());
-  EXPECT_TRUE(Filter::Parse("value > 0", *Book::descriptor(),
-                            Form(kind(), the_staff).fields())
+      query::Filter::Parse("value > 0", *Book::descriptor(), fields).ok());
+  EXPECT_FALSE(
+      query::Filter::Parse("origin.note = x", *Book::descriptor(), fields)
+          .ok());
+  EXPECT_FALSE(
+      query::Filter::Parse("remark = x", *Book::descriptor(), fields).ok());
+  const fields::FieldAccess of_owner = Form(kind(), the_owner).fields();
+  EXPECT_TRUE(
+      query::Filter::Parse("remark = x", *Book::descriptor(), of_owner).ok());
+  EXPECT_FALSE(
+      query::Filter::Parse("value > 0", *Book::descriptor(), of_owner).ok());
+  EXPECT_TRUE(query::Filter::Parse("value > 0", *Book::descriptor(),
+                                   Form(kind(), the_staff).fields())
                   .ok());
   // A field that depends on the resource is known where it is seen.
   const auto item = Put(Full());
@@ -285,8 +293,8 @@ TEST_F(FormTest, FieldsThatNoResourceShowsAreUnknown) {
 TEST_F(FormTest, QueriesDoNotReachValuesThatAreHidden) {
   const auto item = Put(Full());
   const Form form(kind(), a_stranger);
-  auto filter = Filter::Parse("remark = salty OR salty OR remark:*",
-                              *Book::descriptor(), form.fields());
+  auto filter = query::Filter::Parse("remark = salty OR salty OR remark:*",
+                                     *Book::descriptor(), form.fields());
   ASSERT_TRUE(filter.ok());
   std::unique_ptr<Message> scratch;
   EXPECT_FALSE((*filter)->Matches(

@@ -144,12 +144,12 @@ TEST_F(ItemTest, ScratchIsUsedUntilTheMessageIsKept) {
   EXPECT_EQ(read, scratch.get());
   EXPECT_EQ(scratch->GetDescriptor(), Book::descriptor());
 
-  FieldSubset title;
+  fields::FieldSubset title;
   title.Add(*Book::descriptor()->FindFieldByName("title"));
   const auto& part = static_cast<const Book&>(item->message(title, &scratch));
   EXPECT_EQ(part.title(), "Moby");
   EXPECT_EQ(part.name(), "");
-  FieldSubset etag;
+  fields::FieldSubset etag;
   etag.Add(*Book::descriptor()->FindFieldByName("etag"));
   EXPECT_EQ(static_cast<const Book&>(item->message(etag, &scratch)).etag(),
             item->etag());

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "common/fields/tests/library.pb.h"
 #include "common/resource/item.h"
 #include "common/resource/kind.h"
-#include "common/resource/tests/library.pb.h"
 #include "gtest/gtest.h"
 
 namespace transparency::resource {

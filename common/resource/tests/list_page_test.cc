@@ -11,7 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "common/resource/page_token.h"
+#include "common/query/page_token.h"
 #include "common/resource/tests/library_catalogue.h"
 #include "common/status/status.h"
 #include "gmock/gmock.h"
@@ -68,10 +68,11 @@ class ListPageTest : public testing::Test {
 
   Page Run(const Query& query, const std::string& token = "",
            const std::function<absl::Status()>& wanted = Wanted) {
-    QueryBudget budget(QueryLimits(), wanted);
+    query::QueryBudget budget(query::QueryLimits(), wanted);
     return Run(query, token, &budget);
   }
-  Page Run(const Query& query, const std::string& token, QueryBudget* budget) {
+  Page Run(const Query& query, const std::string& token,
+           query::QueryBudget* budget) {
     const Form form(kind_, query.caller);
     Page page;
     auto next =
@@ -244,7 +245,7 @@ TEST_F(ListPageTest, TheCountIsThatOfAllPagesInTheCallersForm) {
 
 TEST_F(ListPageTest, ACountStopsWhenNobodyWaits) {
   std::vector<Book> books;
-  constexpr int kBooks = 3 * QueryBudget::kCheckEvery;
+  constexpr int kBooks = 3 * query::QueryBudget::kCheckEvery;
   books.reserve(kBooks);
   for (int i = 0; i < kBooks; ++i) {
     books.push_back(Named("a", absl::StrFormat("n%05d", i)));
@@ -278,13 +279,14 @@ TEST_F(ListPageTest, EndsShortAndEmptyPagesWhenTheirTimeIsSpent) {
     books.push_back(hidden);
   }
   Put(books);
-  const QueryLimits limits{.page = absl::Milliseconds(5), .first_check = 1};
+  const query::QueryLimits limits{.page = absl::Milliseconds(5),
+                                  .first_check = 1};
   std::vector<std::string> all;
   std::string token;
   int empty = 0;
   int calls = 0;
   do {
-    QueryBudget budget(limits, Wanted, Ticking());
+    query::QueryBudget budget(limits, Wanted, Ticking());
     const Page page = Run(
         {.filter = "pages > 20 AND pages < 30", .count = true}, token, &budget);
     ASSERT_TRUE(page.status.ok()) << page.status;
@@ -312,10 +314,10 @@ TEST_F(ListPageTest, RefusesWhatIsTooDearToBeRight) {
   }
   Put(books);
   const auto run = [&](const Query& query, int milliseconds) {
-    QueryBudget budget({.page = absl::Milliseconds(5),
-                        .whole = absl::Milliseconds(milliseconds),
-                        .first_check = 1},
-                       Wanted, Ticking());
+    query::QueryBudget budget({.page = absl::Milliseconds(5),
+                               .whole = absl::Milliseconds(milliseconds),
+                               .first_check = 1},
+                              Wanted, Ticking());
     return Run(query, "", &budget);
   };
   for (const Query& query : std::vector<Query>{

@@ -217,7 +217,7 @@ class Paging {
     int count = 0;
     // Every other page has next to no time: it is short, often empty.
     const bool hurried = Pick(2) == 0;
-    QueryBudget budget(
+    query::QueryBudget budget(
         {.page = absl::Milliseconds(hurried ? 1 + Pick(6) : 1000),
          .first_check = 1},
         [] { return absl::OkStatus(); },

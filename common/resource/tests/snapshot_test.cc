@@ -7,8 +7,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest/digest.h"
-#include "common/resource/tests/library.pb.h"
+#include "common/base/digest.h"
+#include "common/fields/tests/library.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

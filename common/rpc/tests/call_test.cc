@@ -1,7 +1,7 @@
 #include "common/rpc/call.h"
 
 #include "absl/time/clock.h"
-#include "common/rpc/log.h"
+#include "common/log/log.h"
 #include "common/rpc/stream.h"
 #include "gtest/gtest.h"
 
@@ -83,11 +83,11 @@ TEST(Bytes, KeepTheirContentWhateverTheirSize) {
 }
 
 TEST(Log, EscapesWhatJsonDoesNotAllow) {
-  EXPECT_EQ(EscapeJson("a\"b\\c\n\x01"), "a\\\"b\\\\c\\u000a\\u0001");
-  EXPECT_EQ(EscapeJson("é€😀"), "é€😀");
-  EXPECT_EQ(EscapeJson("\xc3("), "\\ufffd(");
-  EXPECT_EQ(EscapeJson("\xed\xa0\x80"), "\\ufffd\\ufffd\\ufffd");
-  EXPECT_EQ(EscapeJson("\xf0\x9f"), "\\ufffd\\ufffd");
+  EXPECT_EQ(log::EscapeJson("a\"b\\c\n\x01"), "a\\\"b\\\\c\\u000a\\u0001");
+  EXPECT_EQ(log::EscapeJson("é€😀"), "é€😀");
+  EXPECT_EQ(log::EscapeJson("\xc3("), "\\ufffd(");
+  EXPECT_EQ(log::EscapeJson("\xed\xa0\x80"), "\\ufffd\\ufffd\\ufffd");
+  EXPECT_EQ(log::EscapeJson("\xf0\x9f"), "\\ufffd\\ufffd");
 }
 
 }  // namespace

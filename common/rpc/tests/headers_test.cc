@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "common/log/log_sampler.h"
 #include "common/rpc/client_address.h"
-#include "common/rpc/log_sampler.h"
 #include "gtest/gtest.h"
 
 namespace transparency::rpc {
@@ -85,7 +85,7 @@ TEST(ClientAddress, SharesIpv6ByItsNetwork) {
 }
 
 TEST(LogSampler, LetsSoManyInAndCountsTheOthers) {
-  LogSampler sampler(2);
+  log::LogSampler sampler(2);
   const absl::Time start = absl::FromUnixSeconds(1'000'000);
   int64_t left_out = -1;
   EXPECT_TRUE(sampler.Allow(start, &left_out));

@@ -1,6 +1,6 @@
 #include "common/rpc/method_table.h"
 
-#include "common/rpc/tests/trial.pb.h"
+#include "common/rpc/server/tests/trial.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

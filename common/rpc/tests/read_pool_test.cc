@@ -16,8 +16,7 @@ namespace {
 
 std::shared_ptr<Call> MakeCall(const std::string& subject = "") {
   Arrival arrival;
-  arrival.caller =
-      std::make_shared<resource::Caller>(resource::Caller{subject, {}});
+  arrival.caller = std::make_shared<Caller>(Caller{subject, {}});
   return std::make_shared<Call>(std::move(arrival));
 }
 

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/journal/check.h"
+#include "common/journal/replica/check.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/stream.h"

@@ -1,5 +1,5 @@
 #include "absl/strings/match.h"
-#include "common/rpc/embedded_descriptors.h"
+#include "common/rpc/server/embedded_descriptors.h"
 #include "gateway/contract/comments.h"
 #include "gateway/contract/reasons.h"
 #include "gateway/contract/service_config.h"

@@ -324,7 +324,7 @@ TEST_F(ServerTest, OwnersAnswersThatAreNoMessageAre500) {
 
 TEST_F(ServerTest, HeadersOfTheOwnerCannotBreakTheAnswer) {
   StartServer();
-  AnswerWith(test::v1::Book(),
+  AnswerWith(library::v1::Book(),
              {{"x-revision", "a\r\nSet-Cookie: b"}, {"x-current-at", "\x01"}});
   const RawAnswer answer = Ask("GET", "/library/v1/books/2");
   EXPECT_EQ(answer.status, 200);

@@ -10,7 +10,7 @@
 namespace transparency::gateway::http {
 namespace {
 
-using test::v1::Book;
+using library::v1::Book;
 using testing::HasSubstr;
 
 Book SomeBook() {
@@ -24,7 +24,7 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   StartServer();
   invoker_.UseThreads();
   invoker_.AnswerWith([](const SeenCall& call) {
-    test::v1::GetBookRequest request;
+    library::v1::GetBookRequest request;
     request.ParseFromString(call.message);
     Book book;
     book.set_name(request.name());

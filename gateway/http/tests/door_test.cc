@@ -16,7 +16,7 @@
 namespace transparency::gateway::http {
 namespace {
 
-using test::v1::Book;
+using library::v1::Book;
 using testing::AllOf;
 using testing::HasSubstr;
 

@@ -1,4 +1,4 @@
-#include "gateway/http/openapi.h"
+#include "gateway/openapi/openapi.h"
 
 #include <fstream>
 #include <iterator>
@@ -24,16 +24,16 @@ std::string MakeDocument() {
   std::ifstream file(GARDEN_DESCRIPTORS, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(file)), {});
   EXPECT_FALSE(bytes.empty());
-  static auto* const types = new MessageTypes();
-  auto routes = RouteTable::Build(
-      {test::garden::v1::Plant::descriptor()->file()->service(0)}, types);
+  static auto* const types = new rest::MessageTypes();
+  auto routes = rest::RouteTable::Build(
+      {garden::v1::Plant::descriptor()->file()->service(0)}, types);
   EXPECT_TRUE(routes.ok()) << routes.status();
-  OpenApiOptions options;
+  openapi::OpenApiOptions options;
   options.version = "7.8.9";
   options.descriptor_set = bytes;
   options.default_call_timeout = absl::Seconds(10);
   options.max_call_timeout = absl::Seconds(60);
-  return OpenApiDocument(routes.value(), options);
+  return openapi::OpenApiDocument(routes.value(), options);
 }
 
 const std::string& DocumentText() {
@@ -153,7 +153,7 @@ TEST_F(OpenApiTest, WritesTextsAsTheQueryIsRead) {
             "\"int64\",\"pattern\":\"^-?[0-9]{1,19}$\"},\"maxItems\":100}");
   EXPECT_EQ(Json(at + "5/schema"),
             "{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
-            "gateway.http.test.garden.v1.Plant.State\"},\"maxItems\":100}");
+            "gateway.garden.v1.Plant.State\"},\"maxItems\":100}");
 }
 
 TEST_F(OpenApiTest, SaysThatTheRestOfAPathMayHoldSlashes) {
@@ -171,10 +171,9 @@ TEST_F(OpenApiTest, AnUpdatesBodyAsksForNothingAndLacksWhatThePathCarries) {
   EXPECT_THAT(Keys(body + "/properties"),
               testing::AllOf(testing::Not(testing::Contains("name")),
                              testing::Contains("title")));
-  EXPECT_EQ(
-      Text(body + "/properties/place/$ref"),
-      "#/components/schemas/gateway.http.test.garden.v1.Plant.Place.patch");
-  EXPECT_EQ(At(Schema("gateway.http.test.garden.v1.Plant.Place.patch"))
+  EXPECT_EQ(Text(body + "/properties/place/$ref"),
+            "#/components/schemas/gateway.garden.v1.Plant.Place.patch");
+  EXPECT_EQ(At(Schema("gateway.garden.v1.Plant.Place.patch"))
                 .as_object()
                 .if_contains("required"),
             nullptr);
@@ -187,7 +186,7 @@ TEST_F(OpenApiTest, AWholeBodyLacksWhatThePathCarries) {
 }
 
 TEST_F(OpenApiTest, CarriesTheAnnotationsOfFields) {
-  const std::string plant = Schema("gateway.http.test.garden.v1.Plant");
+  const std::string plant = Schema("gateway.garden.v1.Plant");
   // Not the owner: not everybody gets it.
   EXPECT_EQ(Json(plant + "/required"), "[\"title\"]");
   const std::string of = plant + "/properties/";
@@ -214,12 +213,11 @@ TEST_F(OpenApiTest, CarriesTheAnnotationsOfFields) {
 }
 
 TEST_F(OpenApiTest, ExplainsTheValuesOfEnums) {
-  EXPECT_EQ(Json(Schema("gateway.http.test.garden.v1.Plant.State") + "/enum"),
+  EXPECT_EQ(Json(Schema("gateway.garden.v1.Plant.State") + "/enum"),
             "[\"STATE_UNSPECIFIED\",\"BLOOMING\",\"WILTED\"]");
-  EXPECT_EQ(
-      Text(Schema("gateway.http.test.garden.v1.Plant.State") + "/description"),
-      "How it does.\n\n- `BLOOMING`: In bloom, one hopes.\n"
-      "- `WILTED`: Deprecated.");
+  EXPECT_EQ(Text(Schema("gateway.garden.v1.Plant.State") + "/description"),
+            "How it does.\n\n- `BLOOMING`: In bloom, one hopes.\n"
+            "- `WILTED`: Deprecated.");
 }
 
 TEST_F(OpenApiTest, SaysWhoMayCall) {
@@ -246,7 +244,7 @@ TEST_F(OpenApiTest, TellsOfStreamsInTheirForms) {
                           "application/x-ndjson"));
   EXPECT_EQ(Text(get + "/responses/200/content/application~1jsonl/schema/"
                        "contentSchema/$ref"),
-            "#/components/schemas/gateway.http.test.garden.v1.Plant");
+            "#/components/schemas/gateway.garden.v1.Plant");
   EXPECT_THAT(Parameters(get), testing::Contains("LastEventId"));
   const std::string end = "/paths/~1garden~1v1~1plants:inspect/get";
   EXPECT_THAT(Parameters(end), testing::Not(testing::Contains("LastEventId")));
@@ -257,10 +255,10 @@ TEST_F(OpenApiTest, ListsReasonsAndDetailsOfRefusals) {
   EXPECT_THAT(Text(Schema("Error.Reason") + "/description"),
               HasSubstr("- `OUT_OF_SEASON`: FAILED_PRECONDITION: it is "
                         "winter."));
-  EXPECT_EQ(Text(Schema("Error.gateway.http.test.garden.v1.NextSeason") +
+  EXPECT_EQ(Text(Schema("Error.gateway.garden.v1.NextSeason") +
                  "/properties/@type/const"),
             "type.googleapis.com/"
-            "transparency.gateway.http.test.garden.v1.NextSeason");
+            "transparency.gateway.garden.v1.NextSeason");
   EXPECT_EQ(
       Text(Schema("Error.google.rpc.ErrorInfo") + "/properties/reason/$ref"),
       "#/components/schemas/Error.Reason");

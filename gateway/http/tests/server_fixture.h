@@ -9,14 +9,14 @@
 #include "absl/synchronization/mutex.h"
 #include "gateway/http/server.h"
 #include "gateway/http/tests/fake_invoker.h"
-#include "gateway/http/tests/library.pb.h"
 #include "gateway/http/tests/raw_client.h"
+#include "gateway/json/tests/library.pb.h"
 #include "gtest/gtest.h"
 
 namespace transparency::gateway::http {
 
 // Keeps what it is told.
-class RecordingObserver : public Observer {
+class RecordingObserver : public rest::Observer {
  public:
   struct Line {
     std::string route, rpc, request_id, traceparent;
@@ -28,7 +28,7 @@ class RecordingObserver : public Observer {
     bool anonymous;
   };
 
-  void OnFinished(const Finished& finished) override {
+  void OnFinished(const rest::Finished& finished) override {
     absl::MutexLock lock(&mutex_);
     lines_.push_back(
         {std::string(finished.route), std::string(finished.rpc),
@@ -96,7 +96,7 @@ class RecordingObserver : public Observer {
 };
 
 inline const google::protobuf::ServiceDescriptor* LibraryService() {
-  return test::v1::Book::descriptor()->file()->service(0);
+  return library::v1::Book::descriptor()->file()->service(0);
 }
 
 // A server over the library's contract and a fake invoker.

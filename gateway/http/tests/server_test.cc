@@ -13,7 +13,7 @@
 namespace transparency::gateway::http {
 namespace {
 
-using test::v1::Book;
+using library::v1::Book;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -56,8 +56,8 @@ TEST_F(ServerTest, AnswersAGetWithTheResourceAsJson) {
   EXPECT_THAT(answer.Header("vary"), HasSubstr("Authorization"));
   EXPECT_FALSE(answer.Header("x-request-id").empty());
   EXPECT_EQ(invoker_.last().method,
-            "/transparency.gateway.http.test.v1.Library/GetBook");
-  test::v1::GetBookRequest request;
+            "/transparency.gateway.library.v1.Library/GetBook");
+  library::v1::GetBookRequest request;
   ASSERT_TRUE(request.ParseFromString(invoker_.last().message));
   EXPECT_EQ(request.name(), "shelves/1/books/2");
 }
@@ -195,7 +195,7 @@ TEST_F(ServerTest, TakesBodyPathAndQueryTogether) {
           "{\"title\":\"Faust\",\"pageCount\":\"12\"}");
   EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.Header("cache-control"), "no-store");
-  test::v1::CreateBookRequest request;
+  library::v1::CreateBookRequest request;
   ASSERT_TRUE(request.ParseFromString(invoker_.last().message));
   EXPECT_EQ(request.parent(), "shelves/1");
   EXPECT_EQ(request.book_id(), "faust");
@@ -213,7 +213,7 @@ TEST_F(ServerTest, PatchWithoutMaskTakesItFromTheBody) {
                 "\"createTime\":\"2020-01-01T00:00:00Z\",\"etag\":\"x\"}")
                 .status,
             200);
-  test::v1::UpdateBookRequest request;
+  library::v1::UpdateBookRequest request;
   ASSERT_TRUE(request.ParseFromString(invoker_.last().message));
   EXPECT_THAT(request.update_mask().paths(),
               ElementsAre("title", "translator.given_name", "authors",
@@ -239,12 +239,12 @@ TEST_F(ServerTest, IfMatchBecomesTheEtagAndAMismatchIs412) {
        {etag, std::string("\"abc\""), absl::StrCat("W/", etag)}) {
     Ask("PATCH", path, "{\"title\":\"x\"}",
         absl::StrCat("If-Match: ", sent, "\r\n"));
-    test::v1::UpdateBookRequest update;
+    library::v1::UpdateBookRequest update;
     ASSERT_TRUE(update.ParseFromString(invoker_.last().message));
     EXPECT_EQ(update.book().etag(), "\"abc\"") << sent;
     EXPECT_THAT(update.update_mask().paths(), ElementsAre("title"));
     Ask("DELETE", path, "", absl::StrCat("If-Match: ", sent, "\r\n"));
-    test::v1::DeleteBookRequest deletion;
+    library::v1::DeleteBookRequest deletion;
     ASSERT_TRUE(deletion.ParseFromString(invoker_.last().message));
     EXPECT_EQ(deletion.etag(), "\"abc\"") << sent;
   }
@@ -285,7 +285,7 @@ TEST_F(ServerTest, IdempotencyKeyBecomesTheRequestId) {
   const auto request_id = [&](const std::string& key) {
     Ask("POST", "/library/v1/shelves/1/books", "{}",
         absl::StrCat("Idempotency-Key: ", key, "\r\n"));
-    test::v1::CreateBookRequest request;
+    library::v1::CreateBookRequest request;
     EXPECT_TRUE(request.ParseFromString(invoker_.last().message));
     return request.request_id();
   };
@@ -337,7 +337,7 @@ TEST_F(ServerTest, UnknownPathsAre404AndSayWherePathsBegin) {
 
 TEST_F(ServerTest, ResponseBodyIsOneFieldOfTheResponse) {
   StartServer();
-  test::v1::ListBooksResponse response;
+  library::v1::ListBooksResponse response;
   AnswerWith(response);
   EXPECT_EQ(Ask("POST", "/library/v1/books:search", "{}").body, "[]");
   response.add_books()->set_title("a");
@@ -345,7 +345,7 @@ TEST_F(ServerTest, ResponseBodyIsOneFieldOfTheResponse) {
   AnswerWith(response);
   EXPECT_EQ(Ask("POST", "/library/v1/books:search", "{\"pageSize\":2}").body,
             "[{\"title\":\"a\"},{\"title\":\"b\"}]");
-  test::v1::SetTagsRequest tags;
+  library::v1::SetTagsRequest tags;
   tags.add_tags("x");
   AnswerWith(tags);
   EXPECT_EQ(Ask("PUT", "/library/v1/shelves/1/tags", "[\"x\",\"y\"]").body,
@@ -451,7 +451,7 @@ TEST_F(ServerTest, TellsTheObserverWhatWasServed) {
   ASSERT_TRUE(observer_.AwaitLines(1));
   const RecordingObserver::Line line = observer_.lines()[0];
   EXPECT_EQ(line.route, "/library/v1/{parent=shelves/*}/books");
-  EXPECT_EQ(line.rpc, "/transparency.gateway.http.test.v1.Library/CreateBook");
+  EXPECT_EQ(line.rpc, "/transparency.gateway.library.v1.Library/CreateBook");
   EXPECT_EQ(line.request_id, "r1");
   EXPECT_EQ(line.http_status, 200);
   EXPECT_EQ(line.bytes_in, 13u);

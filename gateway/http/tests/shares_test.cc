@@ -17,7 +17,7 @@
 namespace transparency::gateway::http {
 namespace {
 
-using test::v1::Book;
+using library::v1::Book;
 using testing::HasSubstr;
 
 const char kGet[] = "/library/v1/books/2";

@@ -5,16 +5,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status/status.h"
-#include "gateway/http/media_type.h"
 #include "gateway/http/tests/server_fixture.h"
+#include "gateway/rest/media_type.h"
 #include "gmock/gmock.h"
 
 namespace transparency::gateway::http {
 namespace {
 
-using test::v1::Book;
-using test::v1::WatchBooksRequest;
-using test::v1::WatchBooksResponse;
+using library::v1::Book;
+using library::v1::WatchBooksRequest;
+using library::v1::WatchBooksResponse;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
@@ -35,7 +35,7 @@ WatchBooksResponse Event(const std::string& token, const std::string& title) {
 std::string JsonOf(const std::string& token, const std::string& title) {
   return absl::StrCat(
       "{\"resource\":{\"@type\":\"type.googleapis.com/"
-      "transparency.gateway.http.test.v1.Book\",\"title\":\"",
+      "transparency.gateway.library.v1.Book\",\"title\":\"",
       title, "\"},\"resumeToken\":\"", token, "\"}");
 }
 
@@ -116,14 +116,14 @@ TEST_F(StreamTest, JsonLinesAreTheDefault) {
 TEST(PreferredTest, WeighsWhatIsNamedBeforeWhatIsAllowed) {
   const std::vector<absl::string_view> offered = {"application/jsonl",
                                                   "text/event-stream"};
-  EXPECT_EQ(Preferred("", offered), 0);
-  EXPECT_EQ(Preferred("text/event-stream, */*", offered), 1);
-  EXPECT_EQ(Preferred("text/*, */*", offered), 1);
-  EXPECT_EQ(Preferred("text/event-stream;q=0.5, */*;q=0.8", offered), 0);
-  EXPECT_EQ(Preferred("TEXT/Event-Stream;charset=utf-8", offered), 1);
-  EXPECT_EQ(Preferred("application/jsonl;q=0, */*", offered), 1);
-  EXPECT_EQ(Preferred("text/event-stream,application/jsonl", offered), 1);
-  EXPECT_EQ(Preferred("application/json, text/html", offered), -1);
+  EXPECT_EQ(rest::Preferred("", offered), 0);
+  EXPECT_EQ(rest::Preferred("text/event-stream, */*", offered), 1);
+  EXPECT_EQ(rest::Preferred("text/*, */*", offered), 1);
+  EXPECT_EQ(rest::Preferred("text/event-stream;q=0.5, */*;q=0.8", offered), 0);
+  EXPECT_EQ(rest::Preferred("TEXT/Event-Stream;charset=utf-8", offered), 1);
+  EXPECT_EQ(rest::Preferred("application/jsonl;q=0, */*", offered), 1);
+  EXPECT_EQ(rest::Preferred("text/event-stream,application/jsonl", offered), 1);
+  EXPECT_EQ(rest::Preferred("application/json, text/html", offered), -1);
 }
 
 TEST_F(StreamTest, WhatAcceptDoesNotAllowIs406) {
