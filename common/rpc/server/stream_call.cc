@@ -50,9 +50,11 @@ void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
     return core_->EndSoon(shared_from_this(), core_->TooMuchUntaken());
   }
   outgoing_.Swap(&message);
-  AddHeaders();
+  // gRPC 1.51 lets headers wait too that go out with such a message, and tells
+  // of neither before something else is written on the connection.
   grpc::WriteOptions options;
-  if (more_follows) options.set_buffer_hint();
+  if (more_follows && headers_added_) options.set_buffer_hint();
+  AddHeaders();
   wire_->Write(outgoing_, options);
 }
 

@@ -146,6 +146,9 @@ TEST(Streams, WhatWasToTravelWithAnotherComesAlsoWhenNoneFollows) {
     return absl::OkStatus();
   };
   grpc::ClientContext context;
+  // The client's next ping, after 20 s, would make gRPC write what waits.
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(10));
   auto reader = server.Stub()->Count(&context, MakeText(""));
   Text text;
   for (const char* expected : {"1", "2", "3"}) {
