@@ -42,14 +42,17 @@ bool Integrity::sound() const {
   return loaded_.empty() && found_.empty() && before_.empty();
 }
 
+void Integrity::Count() {
+  metrics_->integrity_problems.Set(static_cast<double>(
+      std::max({loaded_.size(), found_.size(), before_.size()})));
+}
+
 void Integrity::Tell() {
   absl::MutexLock telling(&telling_);
   bool sound = false;
   {
     absl::MutexLock lock(&mutex_);
     sound = loaded_.empty() && found_.empty() && before_.empty();
-    metrics_->integrity_problems.Set(static_cast<double>(
-        std::max({loaded_.size(), found_.size(), before_.size()})));
   }
   if (sound == told_sound_) return;
   told_sound_ = sound;
@@ -67,6 +70,7 @@ void Integrity::Loaded(std::vector<std::string> problems) {
   {
     absl::MutexLock lock(&mutex_);
     loaded_ = std::move(problems);
+    Count();
   }
   Tell();
 }
@@ -79,6 +83,7 @@ void Integrity::Found(const std::string& problem) {
       found_.push_back(problem);
       if (!Holds(before_, problem)) Log(problem);
     }
+    Count();
   }
   Tell();
 }
@@ -89,6 +94,7 @@ bool Integrity::PassEnded() {
     absl::MutexLock lock(&mutex_);
     before_ = std::exchange(found_, {});
     load_again = before_.empty() && !loaded_.empty();
+    Count();
   }
   metrics_->integrity_passes.Increment();
   Tell();

@@ -52,6 +52,7 @@ class Integrity {
   bool PassEnded();
 
  private:
+  void Count() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Metrics* const metrics_;
