@@ -1,15 +1,14 @@
 #pragma once
 
 #include "absl/time/time.h"
-#include "google/protobuf/duration.pb.h"
-#include "google/protobuf/timestamp.pb.h"
+#include "common/base/times.h"
 
-// Between the time types of the contract and of Abseil.
+// Instants, which are whole minutes here.
 namespace transparency::centre::domain {
 
-absl::Time ToTime(const google::protobuf::Timestamp& timestamp);
-google::protobuf::Timestamp ToTimestamp(absl::Time time);
-absl::Duration ToDuration(const google::protobuf::Duration& duration);
+using times::ToDuration;
+using times::ToTime;
+using times::ToTimestamp;
 
 // The first whole minute that is not before `time`, and the last not after it.
 absl::Time CeilMinute(absl::Time time);

@@ -9,9 +9,9 @@
 #include "certification-service/domain/support.h"
 #include "certification-service/domain/timeline.h"
 #include "common/base/civil.h"
+#include "common/base/times.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
-#include "google/protobuf/util/time_util.h"
 #include "transparency/certification/v1/body.pb.h"
 #include "transparency/certification/v1/scheme.pb.h"
 
@@ -320,9 +320,7 @@ class SchemeLimits {
 }  // namespace
 
 void SetRecordTime(absl::Time now, CertificateStep* step) {
-  *step->mutable_record_time() =
-      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
-          absl::ToUnixMicros(now));
+  *step->mutable_record_time() = times::ToTimestamp(now);
 }
 
 absl::Status CheckStepFields(const Certificate& certificate,

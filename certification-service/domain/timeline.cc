@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "common/base/times.h"
 #include "google/protobuf/util/message_differencer.h"
-#include "google/protobuf/util/time_util.h"
 
 namespace transparency::certification::domain {
 namespace {
@@ -35,9 +35,7 @@ bool InForce(Certificate::State state) {
 DayRange DaysOf(const CertificateStep& step, absl::TimeZone zone) {
   DayRange days = Readings(step.effective_date());
   if (IsEmpty(step.effective_date()) && step.has_record_time()) {
-    const absl::Time recorded = absl::FromUnixMicros(
-        google::protobuf::util::TimeUtil::TimestampToMicroseconds(
-            step.record_time()));
+    const absl::Time recorded = times::ToTime(step.record_time());
     days.last = DayAt(recorded, zone);
   }
   if (step.kind() == CertificateStep::ISSUE) {

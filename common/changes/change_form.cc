@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "common/base/times.h"
 #include "common/status/status.h"
-#include "google/protobuf/util/time_util.h"
 #include "transparency/type/v1/annotations.pb.h"
 
 namespace transparency::changes {
@@ -52,9 +52,7 @@ journal::v1::Change ToWithheldChange(absl::string_view service,
                                      const journal::Entry& entry) {
   journal::v1::Change change;
   change.set_revision(entry.revision);
-  *change.mutable_record_time() =
-      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
-          absl::ToUnixMicros(entry.record_time));
+  *change.mutable_record_time() = times::ToTimestamp(entry.record_time);
   change.set_leaf_hash(
       absl::BytesToHexString(journal::LeafHash(service, entry)));
   change.set_digest(absl::BytesToHexString(entry.digest));

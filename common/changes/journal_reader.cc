@@ -6,6 +6,7 @@
 
 #include "absl/time/clock.h"
 #include "common/journal/metrics.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "spdlog/spdlog.h"
 
@@ -13,32 +14,12 @@ namespace transparency::changes {
 namespace {
 
 absl::Status Unreachable() {
-  return status::RetryLater(
-      absl::StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
-      "The journal cannot be read at the moment.", absl::Seconds(1));
+  return status::StorageUnavailable(
+      "The journal cannot be read at the moment.");
 }
 
-absl::Status Draining() {
-  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
-                            "This replica is shutting down.",
-                            absl::Milliseconds(100));
-}
-
-absl::Status Overloaded() {
-  return status::RetryLater(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                            "Too many reads of the journal wait already.",
-                            absl::Milliseconds(500));
-}
-
-absl::Status DeadlinePassed() {
-  return status::Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-                        "The call's time ran out before the journal was read.");
-}
-
-absl::Status Cancelled() {
-  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                        "The caller went away.");
-}
+constexpr char kTimeRanOut[] =
+    "The call's time ran out before the journal was read.";
 
 }  // namespace
 
@@ -50,11 +31,11 @@ absl::Status ReadFailure(const absl::Status& status) {
     case absl::StatusCode::kAborted:
       return Unreachable();
     case absl::StatusCode::kDeadlineExceeded:
-      return DeadlinePassed();
+      return status::DeadlinePassed(kTimeRanOut);
     default:
-      return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
-                            "The journal could not be read. The failure is "
-                            "logged.");
+      return status::Defect(
+          "The journal could not be read. The failure is "
+          "logged.");
   }
 }
 
@@ -87,7 +68,7 @@ void JournalReader::Stop() {
     while (!calls_.empty()) left.push_back(calls_.Pop());
     while (!streams_.empty()) left.push_back(streams_.Pop());
   }
-  for (const Job& job : left) job.run(Draining(), false);
+  for (const Job& job : left) job.run(status::Draining(), false);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -97,12 +78,13 @@ void JournalReader::Submit(Job job) {
   {
     absl::MutexLock lock(&mutex_);
     if (stopping_) {
-      refusal = Draining();
+      refusal = status::Draining();
     } else if (!job.of_stream &&
                (calls_.size() >= options_.queue ||
                 calls_.Of(job.caller) >=
                     std::max<size_t>(options_.queue / 4, 1))) {
-      refusal = Overloaded();
+      refusal =
+          status::Overloaded("Too many reads of the journal wait already.");
     } else {
       const std::string caller = job.caller;
       (job.of_stream ? streams_ : calls_).Push(caller, std::move(job));
@@ -136,11 +118,11 @@ void JournalReader::Work() {
 void JournalReader::Run(const Job& job,
                         std::unique_ptr<postgres::Session>* session) {
   if (absl::Now() >= job.deadline) {
-    job.run(DeadlinePassed(), false);
+    job.run(status::DeadlinePassed(kTimeRanOut), false);
     return;
   }
   if (job.abandoned && job.abandoned()) {
-    job.run(Cancelled(), false);
+    job.run(status::CallCancelled(), false);
     return;
   }
   const bool kept = *session != nullptr && (*session)->usable();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/types/optional.h"
 #include "common/base/text.h"
+#include "common/base/times.h"
 #include "common/changes/journal_rows.h"
 #include "common/changes/selection.h"
 #include "common/changes/withheld.h"
@@ -36,11 +37,6 @@ using journal::v1::ListChangesResponse;
 
 // Most revisions that one page costs, whatever it finds.
 constexpr int64_t kMaxExamined = 50'000;
-
-absl::Time FromProto(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
 
 absl::StatusOr<bool> IsDescending(const std::string& order_by) {
   const std::string order =
@@ -162,13 +158,13 @@ absl::Status Lister::FindRange(postgres::Session* session, int64_t head) {
   first_ = 0;
   last_ = head;
   if (request_.has_start_time()) {
-    auto before = RevisionAt(session, FromProto(request_.start_time()),
+    auto before = RevisionAt(session, times::ToTime(request_.start_time()),
                              Bound::kBefore, head, call_.deadline());
     if (!before.ok()) return before.status();
     first_ = *before + 1;
   }
   if (request_.has_end_time()) {
-    auto before = RevisionAt(session, FromProto(request_.end_time()),
+    auto before = RevisionAt(session, times::ToTime(request_.end_time()),
                              Bound::kBefore, head, call_.deadline());
     if (!before.ok()) return before.status();
     last_ = *before;
@@ -292,7 +288,7 @@ absl::StatusOr<Wanted> Read(const GetResourceAtRequest& request,
       if (wanted.revision > head) return AboveHead(wanted.revision);
       return wanted;
     case GetResourceAtRequest::kTime:
-      wanted.time = FromProto(request.time());
+      wanted.time = times::ToTime(request.time());
       if (*wanted.time > now) {
         return status::InvalidField("time", "is in the future");
       }

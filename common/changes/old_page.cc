@@ -9,7 +9,7 @@
 #include "common/changes/watch_event.h"
 #include "common/changes/withheld.h"
 #include "common/journal/store.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 
 namespace transparency::changes {
 namespace {
@@ -31,8 +31,8 @@ absl::Status Prove(postgres::Session* session, const Place& place,
 }  // namespace
 
 absl::Status HistoryChanged() {
-  return status::Precondition(
-      "HISTORY_CHANGED", "resume_token",
+  return status::HistoryChanged(
+      "resume_token",
       "The service's history is not the one of this token: it was put back to "
       "an earlier state. Read everything anew.");
 }

@@ -1,8 +1,8 @@
 #include "common/changes/watch_event.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/base/times.h"
 #include "common/resource/form.h"
-#include "google/protobuf/util/time_util.h"
 #include "transparency/journal/v1/journal.pb.h"
 
 namespace transparency::changes {
@@ -13,11 +13,6 @@ using resource::Form;
 using resource::Item;
 
 constexpr char kTypeUrlPrefix[] = "type.googleapis.com/";
-
-google::protobuf::Timestamp ToProto(absl::Time time) {
-  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
-      absl::ToUnixMicros(time));
-}
 
 bool Exists(const Item* item, const Form& form) {
   return item != nullptr && !item->deleted() && form.Sees(*item);
@@ -71,7 +66,7 @@ std::string EventOf(const Difference& difference, const Caller& caller,
   event.set_resource_type(after.kind().type);
   if (is) SetResource(after, form, caller, deleted, &event);
   event.set_resume_token(std::string(token));
-  *event.mutable_record_time() = ToProto(record_time);
+  *event.mutable_record_time() = times::ToTimestamp(record_time);
   return event.SerializeAsString();
 }
 
@@ -91,7 +86,7 @@ std::string Bookmark(absl::string_view token, absl::Time now) {
   WatchChangesResponse event;
   event.set_type(WatchChangesResponse::BOOKMARK);
   event.set_resume_token(std::string(token));
-  *event.mutable_record_time() = ToProto(now);
+  *event.mutable_record_time() = times::ToTimestamp(now);
   return event.SerializeAsString();
 }
 

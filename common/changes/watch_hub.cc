@@ -10,6 +10,7 @@
 #include "common/journal/clock.h"
 #include "common/methods/fresh_reads.h"
 #include "common/rpc/heartbeat.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 
 namespace transparency::changes {
@@ -28,15 +29,13 @@ constexpr int kLookedAt = 256;
 constexpr char kAboveNames[] = "~";
 
 absl::Status TooMany(size_t limit) {
-  return status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+  return status::Overloaded(
       absl::StrCat("There are ", limit, " watches at this replica already."),
       absl::Seconds(5));
 }
 
 absl::Status TooManyWait(size_t limit) {
-  return status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+  return status::Overloaded(
       absl::StrCat("One caller may have ", limit,
                    " watches at a time that wait for a revision."),
       absl::Seconds(5));
@@ -53,8 +52,8 @@ absl::Status TooSlow() {
 // let go of it; but whoever made the place up must not learn its name, nor by
 // what he narrows the watch to its type.
 absl::Status BeginAnew() {
-  return status::Precondition(
-      "HISTORY_CHANGED", "resume_token",
+  return status::HistoryChanged(
+      "resume_token",
       "A record that had been made by mistake was deleted since. Read "
       "everything anew.");
 }

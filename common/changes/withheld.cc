@@ -33,8 +33,9 @@ std::unique_ptr<Message> WithoutDeleted(const resource::Form& form,
   std::unique_ptr<Message> scratch;
   const Message& seen = form.Of(old, &scratch);
   bool names = false;
-  fields::VisitReferences(
-      seen, [&](const std::string& name) { names = names || deleted(name); });
+  fields::VisitReferences(seen, [&](const fields::Reference& reference) {
+    names = names || deleted(reference.name());
+  });
   if (!names) return nullptr;
   std::unique_ptr<Message> less(seen.New());
   less->CopyFrom(seen);

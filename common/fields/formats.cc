@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/ids.h"
 #include "common/fields/countries.h"
 
 namespace transparency::fields {
@@ -189,18 +190,6 @@ bool IsUri(absl::string_view text) {
   return IsHost(authority);
 }
 
-bool IsUuid4(absl::string_view text) {
-  constexpr absl::string_view kShape = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
-  if (text.size() != kShape.size()) return false;
-  for (size_t i = 0; i < kShape.size(); ++i) {
-    const bool fits = kShape[i] == 'x'   ? IsHex(text[i])
-                      : kShape[i] == 'v' ? absl::StrContains("89abAB", text[i])
-                                         : text[i] == kShape[i];
-    if (!fits) return false;
-  }
-  return true;
-}
-
 bool IsDotAtom(absl::string_view text) {
   for (absl::string_view atom : absl::StrSplit(text, '.')) {
     if (atom.empty() || !All(atom, [](char c) {
@@ -273,7 +262,7 @@ bool HasFormat(absl::string_view text, type::v1::Format format) {
     case type::v1::URI:
       return IsUri(text);
     case type::v1::UUID4:
-      return IsUuid4(text);
+      return ids::IsUuid4(text);
     case type::v1::EMAIL:
       return IsEmail(text);
     case type::v1::MEDIA_TYPE:

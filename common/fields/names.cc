@@ -1,9 +1,6 @@
 #include "common/fields/names.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <cstdlib>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -17,7 +14,6 @@ namespace transparency::fields {
 namespace {
 
 constexpr size_t kMaxIdLength = 63;
-constexpr size_t kRandomIdLength = 26;
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -133,33 +129,6 @@ bool SplitFullName(absl::string_view full, absl::string_view* domain,
   *domain = full.substr(0, slash);
   *name = full.substr(slash + 1);
   return true;
-}
-
-std::string RandomId(absl::FunctionRef<void(unsigned char*, size_t)> fill) {
-  constexpr absl::string_view kAlphabet =
-      "abcdefghijklmnopqrstuvwxyz0123456789";
-  constexpr unsigned kLetters = 26;
-  std::string id;
-  unsigned char bytes[2 * kRandomIdLength];
-  while (id.size() < kRandomIdLength) {
-    fill(bytes, sizeof(bytes));
-    for (unsigned char byte : bytes) {
-      const unsigned choices =
-          id.empty() ? kLetters : static_cast<unsigned>(kAlphabet.size());
-      // The bytes beyond the last full round would favour the first letters.
-      if (byte >= 256 / choices * choices) continue;
-      id.push_back(kAlphabet[byte % choices]);
-      if (id.size() == kRandomIdLength) break;
-    }
-  }
-  return id;
-}
-
-std::string RandomId() {
-  return RandomId([](unsigned char* bytes, size_t size) {
-    // Without randomness two people could get one id.
-    if (RAND_bytes(bytes, static_cast<int>(size)) != 1) std::abort();
-  });
 }
 
 }  // namespace transparency::fields

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -45,11 +44,5 @@ bool ParentMatches(absl::string_view parent, absl::string_view pattern);
 // that is not full.
 bool SplitFullName(absl::string_view full, absl::string_view* domain,
                    absl::string_view* name);
-
-// A random id of 26 lower-case letters and digits, the first a letter: 134 bits
-// of what `fill` gives, which fills memory with random bytes.
-std::string RandomId(absl::FunctionRef<void(unsigned char*, size_t)> fill);
-// From OpenSSL's generator.
-std::string RandomId();
 
 }  // namespace transparency::fields

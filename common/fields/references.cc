@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "google/api/resource.pb.h"
 #include "google/protobuf/descriptor.h"
@@ -18,7 +19,8 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using NameVisitor = absl::FunctionRef<void(const std::string&)>;
+using Visitor = absl::FunctionRef<void(const Reference&)>;
+using Place = Reference::Place;
 
 bool IsReference(const FieldDescriptor* field) {
   return field->type() == FieldDescriptor::TYPE_STRING &&
@@ -85,34 +87,42 @@ class ReferenceMap {
       ABSL_GUARDED_BY(mutex_);
 };
 
-void VisitReferences(const Message& message, const References& references,
-                     NameVisitor visit) {
+void Visit(const Message& message, const References& references,
+           const Place* outer, Visitor visit) {
   const auto* reflection = message.GetReflection();
   std::string scratch;
   for (const FieldDescriptor* field : references.names) {
-    if (!field->is_repeated()) {
+    const bool repeated = field->is_repeated();
+    const int count = repeated ? reflection->FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
       const std::string& name =
-          reflection->GetStringReference(message, field, &scratch);
-      if (!name.empty()) visit(name);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      visit(
-          reflection->GetRepeatedStringReference(message, field, i, &scratch));
+          repeated ? reflection->GetRepeatedStringReference(message, field, i,
+                                                            &scratch)
+                   : reflection->GetStringReference(message, field, &scratch);
+      const Place place{outer, field, repeated ? i : -1};
+      if (!name.empty()) visit(Reference(name, place));
     }
   }
   for (const auto& [field, type] : references.below) {
     if (!field->is_repeated()) {
-      if (reflection->HasField(message, field)) {
-        VisitReferences(reflection->GetMessage(message, field), *type, visit);
-      }
+      if (!reflection->HasField(message, field)) continue;
+      const Place place{outer, field, -1};
+      Visit(reflection->GetMessage(message, field), *type, &place, visit);
       continue;
     }
     for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      VisitReferences(reflection->GetRepeatedMessage(message, field, i), *type,
-                      visit);
+      const Place place{outer, field, i};
+      Visit(reflection->GetRepeatedMessage(message, field, i), *type, &place,
+            visit);
     }
   }
+}
+
+std::string PathOf(const Place& place) {
+  return absl::StrCat(
+      place.outer == nullptr ? "" : absl::StrCat(PathOf(*place.outer), "."),
+      place.field->name(),
+      place.index < 0 ? "" : absl::StrCat("[", place.index, "]"));
 }
 
 bool ClearReferences(const References& references,
@@ -164,8 +174,16 @@ const References& ReferencesOf(const Message& message) {
 
 }  // namespace
 
-void VisitReferences(const Message& message, NameVisitor visit) {
-  VisitReferences(message, ReferencesOf(message), visit);
+const std::string& Reference::type() const {
+  return place_.field->options()
+      .GetExtension(google::api::resource_reference)
+      .type();
+}
+
+std::string Reference::path() const { return PathOf(place_); }
+
+void VisitReferences(const Message& message, Visitor visit) {
+  Visit(message, ReferencesOf(message), nullptr, visit);
 }
 
 bool ClearReferences(absl::FunctionRef<bool(const std::string&)> which,

@@ -1,6 +1,7 @@
 #include "common/journal/refusals.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 
 namespace transparency::journal {
@@ -8,46 +9,38 @@ namespace transparency::journal {
 using absl::StatusCode;
 
 absl::Status StorageUnavailable() {
-  return status::RetryLater(
-      StatusCode::kUnavailable, "STORAGE_UNAVAILABLE",
-      "The database cannot be written to at the moment; nothing was done.",
-      absl::Seconds(1));
+  return status::StorageUnavailable(
+      "The database cannot be written to at the moment; nothing was done.");
 }
 
 absl::Status Overloaded() {
-  return status::RetryLater(StatusCode::kResourceExhausted, "OVERLOADED",
-                            "Too many changes wait already; nothing was done.",
+  return status::Overloaded("Too many changes wait already; nothing was done.",
                             absl::Milliseconds(500));
 }
 
 absl::Status Draining() {
-  return status::RetryLater(StatusCode::kUnavailable, "DRAINING",
-                            "This replica is shutting down; nothing was done.",
-                            absl::Milliseconds(100));
+  return status::Draining("This replica is shutting down; nothing was done.");
 }
 
 absl::Status DeadlinePassed() {
-  return status::Refuse(
-      StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+  return status::DeadlinePassed(
       "The call's time ran out before its turn came; nothing was done.");
 }
 
 absl::Status CallCancelled() {
-  return status::Refuse(StatusCode::kCancelled, "CALL_CANCELLED",
-                        "The caller went away; nothing was done.");
+  return status::CallCancelled("The caller went away; nothing was done.");
 }
 
 absl::Status OutcomeUnknown() {
-  return status::Refuse(
-      StatusCode::kUnknown, "OUTCOME_UNKNOWN",
+  return status::OutcomeUnknown(
       "The connection to the database was lost while the change was being "
       "committed. Ask again with the same request_id.");
 }
 
 absl::Status Defect() {
-  return status::Refuse(StatusCode::kInternal, "DEFECT",
-                        "The service failed to carry this out; nothing was "
-                        "done. The failure is logged.");
+  return status::Defect(
+      "The service failed to carry this out; nothing was "
+      "done. The failure is logged.");
 }
 
 absl::Status RequestIdReused(const std::string& request_id) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/journal/refusals.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 
 namespace transparency::journal {
@@ -31,14 +32,13 @@ absl::Status Stale() {
 }
 
 absl::Status TooManyWait() {
-  return status::RetryLater(absl::StatusCode::kResourceExhausted, "OVERLOADED",
-                            "Too many calls wait for a revision already.",
+  return status::Overloaded("Too many calls wait for a revision already.",
                             absl::Milliseconds(500));
 }
 
 absl::Status HistoryChanged(int64_t revision) {
-  return status::Precondition(
-      "HISTORY_CHANGED", absl::StrCat("revision ", revision),
+  return status::HistoryChanged(
+      absl::StrCat("revision ", revision),
       absl::StrCat(
           "Revision ", revision,
           " is not the one you saw: the service's history was put back "

@@ -12,6 +12,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "common/base/civil.h"
+#include "common/base/times.h"
 #include "common/methods/across_kinds.h"
 #include "common/methods/first_of.h"
 #include "common/methods/query_limits.h"
@@ -167,10 +168,9 @@ void DatesOf(const EventField& event, const PickedValue& value,
     case EventField::Form::kInstant: {
       const auto& instant =
           static_cast<const google::protobuf::Timestamp&>(held);
-      return tell_known(
-          civil::ToDate(absl::ToCivilDay(
-              absl::FromUnixSeconds(instant.seconds()), absl::UTCTimeZone())),
-          label, "");
+      return tell_known(civil::ToDate(absl::ToCivilDay(times::ToTime(instant),
+                                                       absl::UTCTimeZone())),
+                        label, "");
     }
     case EventField::Form::kPeriod: {
       const auto& period = static_cast<const Period&>(held);

@@ -4,56 +4,16 @@
 #include <set>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/fields/references.h"
 #include "common/methods/request_fields.h"
 #include "common/resource/form.h"
 #include "common/status/status.h"
-#include "google/api/resource.pb.h"
 
 namespace transparency::methods {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-
-using VisitReference =
-    absl::FunctionRef<void(const std::string& path, const std::string& name)>;
-
-// References to resources of this service; full names of other services' begin
-// with "//" and are theirs to know.
-void VisitReferences(const Message& message, const std::string& path,
-                     VisitReference visit) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const bool reference =
-        field->type() == FieldDescriptor::TYPE_STRING &&
-        field->options().HasExtension(google::api::resource_reference);
-    const bool nested = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-    if (!reference && !nested) continue;
-    const std::string at =
-        path.empty() ? field->name() : absl::StrCat(path, ".", field->name());
-    const int count =
-        field->is_repeated() ? reflection->FieldSize(message, field) : -1;
-    for (int i = 0; i < (count < 0 ? 1 : count); ++i) {
-      const std::string here = count < 0 ? at : absl::StrCat(at, "[", i, "]");
-      if (nested) {
-        VisitReferences(count < 0
-                            ? reflection->GetMessage(message, field)
-                            : reflection->GetRepeatedMessage(message, field, i),
-                        here, visit);
-        continue;
-      }
-      const std::string name =
-          count < 0 ? reflection->GetString(message, field)
-                    : reflection->GetRepeatedString(message, field, i);
-      if (!absl::StartsWith(name, "//")) visit(here, name);
-    }
-  }
-}
 
 bool Sees(const journal::Decision& decision, const std::string& name) {
   const resource::Item* item = decision.view().FindLive(name);
@@ -86,24 +46,26 @@ absl::Status CheckReferences(const journal::Decision& decision,
                              absl::string_view path) {
   std::set<std::string> kept;
   if (before != nullptr) {
-    VisitReferences(*before, "", [&](const std::string&, const std::string& n) {
-      kept.insert(n);
+    fields::VisitReferences(*before, [&](const fields::Reference& reference) {
+      kept.insert(reference.name());
     });
   }
   const std::string& own = Text(resource, "name");
   absl::Status status;
-  VisitReferences(
-      resource, std::string(path),
-      [&](const std::string& at, const std::string& name) {
-        if (!status.ok() || name == own || kept.count(name) > 0 ||
-            Sees(decision, name)) {
-          return;
-        }
-        status = status::Precondition(
-            "REFERENCE_NOT_FOUND", at,
-            absl::StrCat(at, " refers to ", name, ", which does not exist."),
-            {{"field", at}, {"resource", name}});
-      });
+  fields::VisitReferences(resource, [&](const fields::Reference& reference) {
+    const std::string& name = reference.name();
+    // Other services' resources are theirs to know.
+    if (!status.ok() || reference.is_foreign() || name == own ||
+        kept.count(name) > 0 || Sees(decision, name)) {
+      return;
+    }
+    const std::string at =
+        absl::StrCat(path, path.empty() ? "" : ".", reference.path());
+    status = status::Precondition(
+        "REFERENCE_NOT_FOUND", at,
+        absl::StrCat(at, " refers to ", name, ", which does not exist."),
+        {{"field", at}, {"resource", name}});
+  });
   return status;
 }
 

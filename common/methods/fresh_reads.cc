@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 
 namespace transparency::methods {
@@ -68,8 +69,7 @@ void Await(const Wanted& wanted, absl::Duration longest, journal::Store* store,
            rpc::SharedPlace* waits, rpc::Call* call,
            std::function<void(absl::Status)> done) {
   if (waits->Take(call->share_key()) != rpc::SharedPlace::Taken::kYes) {
-    return done(status::RetryLater(
-        absl::StatusCode::kResourceExhausted, "OVERLOADED",
+    return done(status::Overloaded(
         absl::StrCat("one caller may have ", waits->per_caller(),
                      " calls that wait for a revision"),
         absl::Milliseconds(200)));

@@ -13,14 +13,7 @@ absl::Status StillWanted(const rpc::Call& call) {
   if (!rpc::ReadPool::GiveWay()) {
     return absl::CancelledError("begins anew in the read pool");
   }
-  if (!call.abandoned()) return absl::OkStatus();
-  if (absl::Now() >= call.deadline()) {
-    return status::Refuse(absl::StatusCode::kDeadlineExceeded,
-                          "DEADLINE_PASSED",
-                          "The call's time ran out before it was answered.");
-  }
-  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                        "The caller went away before the call was answered.");
+  return call.abandoned() ? rpc::AbandonedStatus(call) : absl::OkStatus();
 }
 
 Reader::Reader(const resource::Snapshot* snapshot, const rpc::Call* call)

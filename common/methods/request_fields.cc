@@ -6,10 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/bytes.h"
 #include "common/base/digest.h"
 #include "common/status/status.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "transparency/type/v1/annotations.pb.h"
 
 namespace transparency::methods {
@@ -41,17 +40,6 @@ bool HoldsPersonal(const Descriptor* type, std::set<const Descriptor*>* seen) {
   return false;
 }
 
-std::string Deterministic(const Message& message) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializePartialToCodedStream(&coded);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 const std::string& Text(const Message& message, absl::string_view name) {
@@ -81,14 +69,14 @@ const FieldDescriptor* ResourceField(const Message& request,
 }
 
 RequestDigests Digest(const Message& request) {
-  const std::string whole = Deterministic(request);
+  const std::string whole = DeterministicBytes(request);
   if (!HoldsPersonal(request.GetDescriptor())) {
     return {digest::Sha256(whole), ""};
   }
   std::unique_ptr<Message> plain(request.New());
   plain->CopyFrom(request);
   ClearPersonal(plain.get());
-  const std::string rest = Deterministic(*plain);
+  const std::string rest = DeterministicBytes(*plain);
   if (rest == whole) return {digest::Sha256(rest), ""};
   // No message begins with the byte 0: it tells the two apart.
   return {digest::Sha256(absl::StrCat(absl::string_view("\0", 1), rest)),

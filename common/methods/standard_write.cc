@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/ids.h"
 #include "common/fields/masks.h"
 #include "common/fields/names.h"
 #include "common/fields/request_check.h"
@@ -119,7 +120,7 @@ absl::StatusOr<std::string> Create(const resource::Kind& kind,
   const std::string id_field = absl::StrCat(kind.singular, "_id");
   std::string id = kind.rules.random_ids ? "" : Text(request, id_field);
   if (id.empty()) {
-    id = decision.RandomId();
+    id = ids::RandomId();
   } else {
     status = fields::CheckId(id_field, id);
     if (!status.ok()) return status;

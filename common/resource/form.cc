@@ -8,8 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "common/base/bytes.h"
 
 namespace transparency::resource {
 namespace {
@@ -57,10 +56,7 @@ bool IsSet(const Message& message,
 
 void Serialize(const Message& message, std::string* bytes) {
   bytes->clear();
-  google::protobuf::io::StringOutputStream stream(bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializePartialToCodedStream(&coded);
+  AppendDeterministicBytes(message, message.ByteSizeLong(), bytes);
 }
 
 }  // namespace

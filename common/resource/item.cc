@@ -7,9 +7,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/bytes.h"
 #include "common/resource/form.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/wire_format_lite.h"
 
 namespace transparency::resource {
@@ -25,25 +24,6 @@ constexpr size_t kEtagBytes = 8;
 constexpr size_t kEtagLength = 2 * kEtagBytes + 2;
 // Room for the etag's field behind a message's bytes: tag, length, text.
 constexpr size_t kEtagFieldBytes = 5 + 1 + kEtagLength;
-
-// Appends the message as bytes, `size` of them by its ByteSizeLong. The same
-// message always gives the same bytes, also where it holds a map.
-void AppendDeterministic(const Message& message, size_t size,
-                         std::string* bytes) {
-  const size_t begin = bytes->size();
-  bytes->resize(begin + size);
-  google::protobuf::io::ArrayOutputStream stream(bytes->data() + begin,
-                                                 static_cast<int>(size));
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeWithCachedSizes(&coded);
-}
-
-std::string Deterministic(const Message& message) {
-  std::string bytes;
-  AppendDeterministic(message, message.ByteSizeLong(), &bytes);
-  return bytes;
-}
 
 // `plain` is the serialized resource without its etag.
 std::string Etag(const EtagKey& key, absl::string_view plain,
@@ -85,7 +65,7 @@ std::string Reserialized(const Kind& kind, absl::string_view body) {
   std::unique_ptr<Message> message(kind.prototype->New());
   Parse(body, message.get());
   message->GetReflection()->ClearField(message.get(), kind.etag_field);
-  return Deterministic(*message);
+  return DeterministicBytes(*message);
 }
 
 Message* ScratchOf(const Kind& kind, std::unique_ptr<Message>* scratch) {
@@ -112,7 +92,8 @@ std::shared_ptr<const Item> Item::Make(const Kind& kind, Stored stored,
   std::unique_ptr<Message> message = std::move(stored.message);
   if (stored.personal != nullptr) message->MergeFrom(*stored.personal);
   const bool compare = kind.rules.effective && !stored.recorded_in_effect;
-  const std::string before = compare ? Deterministic(*message) : std::string();
+  const std::string before =
+      compare ? DeterministicBytes(*message) : std::string();
   auto item = New(kind, stored.revision, stored.personal_salt);
   item->BringIntoEffect(message.get(), now);
   item->clock_pending_ = compare && item->plain() != before;
@@ -132,7 +113,7 @@ std::shared_ptr<const Item> Item::Read(const Kind& kind,
   if (personal && !Merge(stored.personal, message)) return nullptr;
   const bool compare = static_cast<bool>(kind.rules.effective);
   const std::string before =
-      compare && personal ? Deterministic(*message) : std::string();
+      compare && personal ? DeterministicBytes(*message) : std::string();
   auto item = New(kind, stored.revision, stored.personal_salt);
   item->BringIntoEffect(message, now);
   if (compare && !personal) {
@@ -164,7 +145,7 @@ void Item::BringIntoEffect(Message* message, absl::Time now) {
   name_ = reflection->GetString(*message, kind_.name_field);
   plain_size_ = message->ByteSizeLong();
   bytes_.reserve(plain_size_ + kEtagFieldBytes);
-  AppendDeterministic(*message, plain_size_, &bytes_);
+  AppendDeterministicBytes(*message, plain_size_, &bytes_);
   AppendBlankEtag(*kind_.etag_field, &bytes_);
   public_ = PublicSees(kind_, *message);
   hides_from_public_ = public_ && HidesFromPublic(kind_, *message);
@@ -184,7 +165,7 @@ void Item::Seal() const {
     Parse(plain(), form.get());
     form->GetReflection()->SetString(form.get(), kind_.etag_field, etag);
     ToPublic(kind_, form.get());
-    form_bytes = Deterministic(*form);
+    form_bytes = DeterministicBytes(*form);
   }
   absl::MutexLock lock(&mutex);
   if (sealed_.load(std::memory_order_relaxed)) return;
@@ -264,7 +245,7 @@ std::unique_ptr<Message> Item::PersonalOnly() const {
 
 std::string Item::StoredBody() const {
   return kind_.personal_fields.empty() ? std::string(plain())
-                                       : Deterministic(*WithoutPersonal());
+                                       : DeterministicBytes(*WithoutPersonal());
 }
 
 }  // namespace transparency::resource

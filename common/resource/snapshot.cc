@@ -43,8 +43,8 @@ void KeysOf(const Item& item, const Message& message,
   if (item.next_change() != absl::InfiniteFuture()) {
     keys->push_back(DueKey(item.next_change()));
   }
-  fields::VisitReferences(message, [&](const std::string& name) {
-    keys->push_back(ReferenceKey(name));
+  fields::VisitReferences(message, [&](const fields::Reference& reference) {
+    keys->push_back(ReferenceKey(reference.name()));
   });
   if (item.kind().rules.keys) item.kind().rules.keys(message, keys);
   // The same name may stand in several fields.
@@ -55,10 +55,10 @@ void KeysOf(const Item& item, const Message& message,
   keys->erase(std::unique(keys->begin(), keys->end(), same), keys->end());
 }
 
-bool Holds(const Message& message, absl::string_view reference) {
+bool Holds(const Message& message, absl::string_view name) {
   bool found = false;
-  fields::VisitReferences(message, [&](const std::string& name) {
-    found = found || name == reference;
+  fields::VisitReferences(message, [&](const fields::Reference& reference) {
+    found = found || reference.name() == name;
   });
   return found;
 }

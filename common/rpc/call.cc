@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "common/rpc/client_address.h"
 #include "common/rpc/headers.h"
+#include "common/status/refusals.h"
 
 namespace transparency::rpc {
 namespace {
@@ -186,6 +187,11 @@ Metadata Call::TakeHeaders() {
 Metadata Call::TakeTrailers() {
   absl::MutexLock lock(&mutex_);
   return std::move(answer_trailers_);
+}
+
+absl::Status AbandonedStatus(const Call& call) {
+  return absl::Now() >= call.deadline() ? status::DeadlinePassed()
+                                        : status::CallCancelled();
 }
 
 }  // namespace transparency::rpc

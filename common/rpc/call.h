@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -122,5 +123,9 @@ class Call {
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::function<void()>> reactions_ ABSL_GUARDED_BY(mutex_);
 };
+
+// What a call is answered that is abandoned and has done nothing: its time is
+// over, or else its client has gone.
+absl::Status AbandonedStatus(const Call& call);
 
 }  // namespace transparency::rpc

@@ -13,7 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "openssl/sha.h"
 #include "spdlog/spdlog.h"
 
@@ -52,8 +52,7 @@ absl::StatusOr<std::pair<std::string, Caller>> ReadLine(
 absl::StatusOr<absl::string_view> BearerToken(absl::string_view header) {
   constexpr absl::string_view kScheme = "bearer ";
   if (!absl::StartsWithIgnoreCase(header, kScheme)) {
-    return status::Refuse(
-        absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+    return status::TokenUnknown(
         "The authorization header is not of the form \"Bearer <token>\".");
   }
   return absl::StripAsciiWhitespace(header.substr(kScheme.size()));

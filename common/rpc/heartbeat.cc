@@ -1,5 +1,6 @@
 #include "common/rpc/heartbeat.h"
 
+#include "common/base/times.h"
 #include "common/status/status.h"
 
 namespace transparency::rpc {
@@ -14,8 +15,7 @@ constexpr absl::Duration kLongest = absl::Seconds(60);
 absl::StatusOr<absl::Duration> HeartbeatInterval(
     const google::protobuf::Duration* given) {
   if (given == nullptr) return kDefault;
-  const absl::Duration interval =
-      absl::Seconds(given->seconds()) + absl::Nanoseconds(given->nanos());
+  const absl::Duration interval = times::ToDuration(*given);
   if (interval < kShortest || interval > kLongest) {
     return status::InvalidField("heartbeat_interval",
                                 "expected 1 to 60 seconds");

@@ -6,35 +6,38 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace transparency::rpc {
 namespace {
 
-// By code: its name, and the reason of a status that came without one.
+// By code: its name, and the reason of a status that came without one. gRPC
+// and the database's client make some; any other is a defect of ours, and a
+// guess at its reason would give advice that misleads.
 struct CodeRow {
   const char* name;
-  const char* reason;
+  type::v1::CommonErrorReason reason;
 };
 constexpr std::array<CodeRow, 17> kCodes = {{
-    {"OK", ""},
-    {"CANCELLED", "CALL_CANCELLED"},
-    {"UNKNOWN", "DEFECT"},
-    {"INVALID_ARGUMENT", "INVALID_FIELDS"},
-    {"DEADLINE_EXCEEDED", "DEADLINE_PASSED"},
-    {"NOT_FOUND", "RESOURCE_NOT_FOUND"},
-    {"ALREADY_EXISTS", "RESOURCE_EXISTS"},
-    {"PERMISSION_DENIED", "ROLE_MISSING"},
-    {"RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED"},
-    {"FAILED_PRECONDITION", "STEP_NOT_ALLOWED"},
-    {"ABORTED", "ETAG_MISMATCH"},
-    {"OUT_OF_RANGE", "REVISION_ABOVE_HEAD"},
-    {"UNIMPLEMENTED", "METHOD_UNKNOWN"},
-    {"INTERNAL", "DEFECT"},
-    {"UNAVAILABLE", "STORAGE_UNAVAILABLE"},
-    {"DATA_LOSS", "DEFECT"},
-    {"UNAUTHENTICATED", "TOKEN_UNKNOWN"},
+    {"OK", type::v1::COMMON_ERROR_REASON_UNSPECIFIED},
+    {"CANCELLED", type::v1::CALL_CANCELLED},
+    {"UNKNOWN", type::v1::DEFECT},
+    {"INVALID_ARGUMENT", type::v1::DEFECT},
+    {"DEADLINE_EXCEEDED", type::v1::DEADLINE_PASSED},
+    {"NOT_FOUND", type::v1::DEFECT},
+    {"ALREADY_EXISTS", type::v1::DEFECT},
+    {"PERMISSION_DENIED", type::v1::DEFECT},
+    {"RESOURCE_EXHAUSTED", type::v1::LIMIT_EXCEEDED},
+    {"FAILED_PRECONDITION", type::v1::DEFECT},
+    {"ABORTED", type::v1::DEFECT},
+    {"OUT_OF_RANGE", type::v1::DEFECT},
+    {"UNIMPLEMENTED", type::v1::METHOD_UNKNOWN},
+    {"INTERNAL", type::v1::DEFECT},
+    {"UNAVAILABLE", type::v1::STORAGE_UNAVAILABLE},
+    {"DATA_LOSS", type::v1::DEFECT},
+    {"UNAUTHENTICATED", type::v1::DEFECT},
 }};
 
 bool IsCode(int code) {
@@ -55,12 +58,6 @@ std::string CutText(absl::string_view text, size_t limit) {
     --end;
   }
   return absl::StrCat(text.substr(0, end), kEllipsis);
-}
-
-bool IsDefect(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kInternal ||
-         status.code() == absl::StatusCode::kUnknown ||
-         status.code() == absl::StatusCode::kDataLoss;
 }
 
 void KeepViolations(google::rpc::BadRequest* request, int kept) {
@@ -170,12 +167,13 @@ absl::Status Presentable(const absl::Status& original, absl::string_view domain,
   if (original.ok()) return original;
   absl::Status status = original;
   google::rpc::ErrorInfo info;
-  const bool explained = status::FindDetail(status, &info);
-  if (!explained && IsDefect(status)) {
-    status = absl::InternalError("internal error; see the log of the service");
-  }
-  if (info.reason().empty()) {
-    info.set_reason(kCodes[static_cast<size_t>(status.raw_code())].reason);
+  if (!status::FindDetail(status, &info) || info.reason().empty()) {
+    const auto reason = kCodes[static_cast<size_t>(status.raw_code())].reason;
+    if (reason == type::v1::DEFECT) {
+      status =
+          absl::InternalError("internal error; see the log of the service");
+    }
+    info.set_reason(status::ReasonName(reason));
   }
   if (info.domain().empty()) info.set_domain(std::string(domain));
   status::AddDetail(&status, info);

@@ -25,9 +25,9 @@ absl::Status FromGrpc(const grpc::Status& status);
 
 // What a client may see of `status`: exactly one ErrorInfo with reason and
 // domain, a RequestInfo, at most kMaxStatusBytes (violations after the 20th
-// are counted, then texts cut). INTERNAL, UNKNOWN and DATA_LOSS without an
-// ErrorInfo are defects: they become INTERNAL, reason DEFECT, and their message
-// is left out. OK stays OK.
+// are counted, then texts cut). A status without an ErrorInfo is a defect,
+// unless its code is one that gRPC or the database's client gives: it becomes
+// INTERNAL, reason DEFECT, and its message is left out. OK stays OK.
 absl::Status Presentable(const absl::Status& status, absl::string_view domain,
                          absl::string_view request_id);
 

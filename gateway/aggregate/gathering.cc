@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "gateway/invoker/onward_call.h"
 
 namespace transparency::gateway {
@@ -108,8 +108,7 @@ void Gathering::Fail(const Asked& asked, const absl::Status& status) {
 absl::Status Gathering::Failure() const {
   for (const auto& [owner, status] : failures_) {
     if (OwnerErrorOf(status) != OwnerError::kDefect) continue;
-    return status::Refuse(
-        absl::StatusCode::kInternal, "DEFECT",
+    return status::Defect(
         absl::StrCat("There is something wrong in ", owner, "-service."));
   }
   return Unreachable(

@@ -7,10 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "common/base/times.h"
 #include "common/status/status.h"
 #include "gateway/invoker/onward_call.h"
 #include "gateway/invoker/owners.h"
-#include "google/protobuf/util/time_util.h"
 
 namespace transparency::gateway {
 namespace {
@@ -300,8 +300,7 @@ v1::WatchUpdatesResponse UpdateFeed::Bookmark() const {
   v1::WatchUpdatesResponse response;
   response.mutable_event()->set_type(WatchChangesResponse::BOOKMARK);
   *response.mutable_event()->mutable_record_time() =
-      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
-          absl::ToUnixMicros(absl::Now()));
+      times::ToTimestamp(absl::FromUnixMicros(absl::ToUnixMicros(absl::Now())));
   if (resumable_) response.set_resume_token(Token());
   for (const Source& source : sources_) {
     if (source.away) {

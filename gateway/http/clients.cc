@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/client_address.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 
 namespace transparency::gateway::http {
 namespace {
@@ -33,9 +33,8 @@ absl::Status Clients::Check(absl::string_view what, size_t room, size_t taken,
   } else {
     return absl::OkStatus();
   }
-  return status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED", message,
-      what == "streams open" ? kComeAgainForStream : kComeAgain);
+  return status::Overloaded(
+      message, what == "streams open" ? kComeAgainForStream : kComeAgain);
 }
 
 absl::Status Clients::BeginConnection(absl::string_view address,

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "gateway/http/answer_head.h"
 #include "gateway/http/connection_inbox.h"
 
@@ -40,8 +40,7 @@ constexpr size_t kMostInline = 32 * 1024;
 constexpr size_t kMostKept = 64 * 1024;
 
 absl::Status Defect() {
-  return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
-                        "The gateway failed; this is a defect of it.");
+  return status::Defect("The gateway failed; this is a defect of it.");
 }
 
 }  // namespace
@@ -319,13 +318,12 @@ void Connection::SetCallDeadline(const rest::Call& call) {
 }
 
 absl::Status Connection::ClientWentAway() {
-  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                        "The client went away before the call was done.");
+  return status::CallCancelled(
+      "The client went away before the call was done.");
 }
 
 absl::Status Connection::TimeRanOut() {
-  return status::Refuse(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
-                        "The call's time ran out.");
+  return status::DeadlinePassed("The call's time ran out.");
 }
 
 void Connection::OnReply(UnaryReply reply) {

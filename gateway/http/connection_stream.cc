@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "gateway/http/connection_inbox.h"
 
 namespace transparency::gateway::http {
@@ -17,9 +17,7 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 absl::Status Draining() {
-  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
-                            "The gateway is being stopped; resume at another.",
-                            absl::Milliseconds(100));
+  return status::Draining("The gateway is being stopped; resume at another.");
 }
 
 }  // namespace

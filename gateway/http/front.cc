@@ -4,12 +4,13 @@
 #include <set>
 #include <utility>
 
-#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/digest.h"
+#include "common/base/ids.h"
 #include "common/rpc/headers.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "gateway/http/openapi_options.h"
 #include "gateway/json/field_text.h"
@@ -121,12 +122,7 @@ std::string RequestIdFor(const rest::Request& request) {
                   [](char c) { return c > 0x20 && c < 0x7F; })) {
     return std::string(*given);
   }
-  thread_local absl::BitGen random;
-  const auto high = absl::Uniform<uint64_t>(random);
-  const auto low = absl::Uniform<uint64_t>(random);
-  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32,
-                         (high >> 16) & 0xFFFF, high & 0xFFF,
-                         0x8000 | ((low >> 48) & 0x3FFF), low & 0xFFFFFFFFFFFF);
+  return ids::Uuid4Of(digest::RandomBytes(16));
 }
 
 absl::StatusOr<std::unique_ptr<Front>> Front::Make(
@@ -193,17 +189,13 @@ absl::Status Front::CheckCaller(const rest::Request& request,
   if (access != type::v1::IDENTIFIED && access != type::v1::STAFF) {
     return absl::OkStatus();
   }
-  const auto unknown = [](absl::string_view message) {
-    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                          message);
-  };
   const auto header = request.Header("authorization");
-  if (!header) return unknown("This method needs a bearer token.");
+  if (!header) return status::TokenUnknown("This method needs a bearer token.");
   const auto token = rpc::BearerToken(*header);
   if (!token.ok()) return token.status();
   if (options_.callers != nullptr &&
       options_.callers->Find(*token) == nullptr) {
-    return unknown("The bearer token is not known here.");
+    return status::TokenUnknown("The bearer token is not known here.");
   }
   return absl::OkStatus();
 }

@@ -13,7 +13,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "gateway/http/answer_head.h"
 #include "gateway/http/worker.h"
 
@@ -28,8 +28,7 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
 // What a client is told that cannot be served for want of descriptors.
 absl::Status NoDescriptors() {
-  return status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+  return status::Overloaded(
       "The gateway can take no further connection now; try again later.",
       absl::Seconds(1));
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "common/rpc/headers.h"
 #include "common/rpc/status_mapping.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "google/protobuf/descriptor.pb.h"
 
@@ -74,8 +75,7 @@ bool MayBeGrpcs(grpc::StatusCode code) {
 }
 
 absl::Status OutcomeUnknown(absl::string_view owner) {
-  return status::Refuse(
-      absl::StatusCode::kUnknown, "OUTCOME_UNKNOWN",
+  return status::OutcomeUnknown(
       absl::StrCat("There came no answer from ", owner,
                    "-service: whether the change was made is not known. Ask "
                    "again with the same request_id."));
@@ -162,13 +162,12 @@ grpc::Status OnwardCall::Final(const grpc::Status& status) const {
   if (Left() && MayChange(method_)) return own(OutcomeUnknown(owner_->name));
   switch (status.error_code()) {
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return own(status::Refuse(
-          absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED",
+      return own(status::DeadlinePassed(
           "The call's time ran out before the service behind the gateway "
           "answered."));
     case grpc::StatusCode::CANCELLED:
-      return own(status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                                "The call was cancelled before the service "
+      return own(
+          status::CallCancelled("The call was cancelled before the service "
                                 "behind the gateway answered."));
     default:
       return own(Unreachable(absl::StrCat(owner_->name, "-service")));

@@ -8,6 +8,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "gateway/json/field_text.h"
 #include "google/protobuf/any.pb.h"
@@ -33,42 +34,24 @@ int Rank(absl::string_view url) {
   return 2;
 }
 
-// What a status means that a library made on the way, without details: every
-// error has a reason. Only those of the first group are made by any that the
-// suite has.
-absl::string_view ReasonOf(absl::StatusCode code) {
+// What a status means that gRPC made on the way, without details: every error
+// has a reason. Nothing the suite has makes one with another code.
+type::v1::CommonErrorReason ReasonOf(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kUnavailable:
-      return "OWNER_UNREACHABLE";
+      return type::v1::OWNER_UNREACHABLE;
     case absl::StatusCode::kDeadlineExceeded:
-      return "DEADLINE_PASSED";
+      return type::v1::DEADLINE_PASSED;
     case absl::StatusCode::kCancelled:
-      return "CALL_CANCELLED";
+      return type::v1::CALL_CANCELLED;
     case absl::StatusCode::kUnimplemented:
-      return "METHOD_UNKNOWN";
+      return type::v1::METHOD_UNKNOWN;
     case absl::StatusCode::kResourceExhausted:
-      return "LIMIT_EXCEEDED";
+      return type::v1::LIMIT_EXCEEDED;
     case absl::StatusCode::kUnknown:
-      return "OUTCOME_UNKNOWN";
-
-    case absl::StatusCode::kInvalidArgument:
-      return "INVALID_FIELDS";
-    case absl::StatusCode::kNotFound:
-      return "RESOURCE_NOT_FOUND";
-    case absl::StatusCode::kAlreadyExists:
-      return "RESOURCE_EXISTS";
-    case absl::StatusCode::kPermissionDenied:
-      return "ROLE_MISSING";
-    case absl::StatusCode::kUnauthenticated:
-      return "TOKEN_UNKNOWN";
-    case absl::StatusCode::kFailedPrecondition:
-      return "STEP_NOT_ALLOWED";
-    case absl::StatusCode::kAborted:
-      return "ETAG_MISMATCH";
-    case absl::StatusCode::kOutOfRange:
-      return "REVISION_ABOVE_HEAD";
+      return type::v1::OUTCOME_UNKNOWN;
     default:
-      return "DEFECT";
+      return type::v1::DEFECT;
   }
 }
 
@@ -77,7 +60,7 @@ std::vector<std::pair<std::string, std::string>> DetailsOf(
   std::vector<std::pair<std::string, std::string>> details;
   if (status::Reason(status).empty()) {
     google::rpc::ErrorInfo info;
-    info.set_reason(std::string(ReasonOf(status.code())));
+    info.set_reason(status::ReasonName(ReasonOf(status.code())));
     details.emplace_back(UrlOf(*google::rpc::ErrorInfo::descriptor()),
                          info.SerializeAsString());
   }

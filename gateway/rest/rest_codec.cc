@@ -10,6 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/digest.h"
+#include "common/base/ids.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "gateway/json/field_text.h"
 #include "gateway/json/json_reader.h"
@@ -383,8 +386,7 @@ Response RestCodec::EncodeMessage(const Request& request, const RestCall& call,
   Message* message = route.response->New(&arena);
   if (!message->ParsePartialFromString(bytes)) {
     return ErrorAnswer(
-        status::Refuse(absl::StatusCode::kInternal, "DEFECT",
-                       absl::StrCat(route.method->full_name(),
+        status::Defect(absl::StrCat(route.method->full_name(),
                                     " answered with bytes that are not its "
                                     "response.")),
         writer_);
@@ -439,24 +441,9 @@ void PassFreshness(const rpc::Metadata& metadata, Response* response) {
 }
 
 std::string RequestIdOf(absl::string_view key) {
-  bool is_uuid = key.size() == 36;
-  for (size_t i = 0; is_uuid && i < key.size(); ++i) {
-    is_uuid = i == 8 || i == 13 || i == 18 || i == 23
-                  ? key[i] == '-'
-                  : absl::ascii_isxdigit(key[i]);
-  }
-  if (is_uuid && key[14] == '4' &&
-      absl::string_view("89abAB").find(key[19]) != absl::string_view::npos) {
-    return std::string(key);
-  }
-  std::string hex = Sha256Hex(absl::StrCat("idempotency-key:", key));
-  hex[12] = '4';
-  const char variant = hex[16];
-  const int digit = variant <= '9' ? variant - '0' : variant - 'a' + 10;
-  hex[16] = absl::string_view("89ab")[static_cast<size_t>(digit % 4)];
-  return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-",
-                      hex.substr(12, 4), "-", hex.substr(16, 4), "-",
-                      hex.substr(20, 12));
+  return ids::IsUuid4(key)
+             ? std::string(key)
+             : ids::Uuid4Of(digest::Sha256("idempotency-key:", key));
 }
 
 }  // namespace transparency::gateway::rest

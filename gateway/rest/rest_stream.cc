@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "gateway/rest/error_answer.h"
 #include "gateway/rest/media_type.h"
 #include "gateway/rest/rest_codec.h"
@@ -59,8 +59,7 @@ class JsonStream : public StreamEncoder {
     google::protobuf::Arena arena;
     Message* parsed = route_.response->New(&arena);
     if (!parsed->ParsePartialFromString(message)) {
-      return status::Refuse(absl::StatusCode::kInternal, "DEFECT",
-                            absl::StrCat(route_.method->full_name(),
+      return status::Defect(absl::StrCat(route_.method->full_name(),
                                          " answered with bytes that are not "
                                          "its response."));
     }

@@ -14,13 +14,6 @@ absl::Time StartOf(absl::CivilDay day) {
   return absl::FromCivil(day, absl::UTCTimeZone());
 }
 
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp* timestamp) {
-  const int64_t micros = absl::ToUnixMicros(time);
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  timestamp->set_seconds(seconds);
-  timestamp->set_nanos(static_cast<int>((micros - seconds * 1000000) * 1000));
-}
-
 bool SurelyBefore(const google::type::Date& a, const google::type::Date& b) {
   return civil::LastDay(a) < civil::FirstDay(b);
 }

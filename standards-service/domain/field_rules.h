@@ -22,9 +22,6 @@ namespace transparency::standards::domain {
 absl::CivilDay Today(absl::Time now);
 absl::Time StartOf(absl::CivilDay day);
 
-// Microseconds are kept, no less.
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp* timestamp);
-
 // Whether every reading of `a` is before every reading of `b`.
 bool SurelyBefore(const google::type::Date& a, const google::type::Date& b);
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/civil.h"
+#include "common/base/times.h"
 #include "common/status/status.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "standards-service/domain/field_rules.h"
@@ -135,7 +136,7 @@ absl::Status AddStep(v1::Membership* membership, absl::Time now,
         absl::StrCat(membership->name(), " has ", kMaxSteps, " steps already"),
         {{"limit", absl::StrCat(kMaxSteps)}});
   }
-  SetTimestamp(now, step.mutable_record_time());
+  *step.mutable_record_time() = times::ToTimestamp(now);
   *membership->add_steps() = std::move(step);
   return absl::OkStatus();
 }

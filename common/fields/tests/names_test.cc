@@ -86,26 +86,5 @@ TEST(Names, ParentsWithAnyId) {
   EXPECT_FALSE(ParentMatches("shelves/a", ""));
 }
 
-TEST(Names, RandomIdsAreIdsAndDiffer) {
-  std::set<std::string> ids;
-  for (int i = 0; i < 1000; ++i) {
-    const std::string id = RandomId();
-    EXPECT_EQ(id.size(), 26u);
-    EXPECT_TRUE(IsId(id)) << id;
-    ids.insert(id);
-  }
-  EXPECT_EQ(ids.size(), 1000u);
-}
-
-TEST(Names, RandomIdsComeFromTheSourceGivenWithoutBias) {
-  // 255 is beyond the last full round of 26 and of 36: never used.
-  unsigned char next = 255;
-  const std::string id = RandomId([&](unsigned char* bytes, size_t size) {
-    std::memset(bytes, next, size);
-    next = 0;
-  });
-  EXPECT_EQ(id, std::string(26, 'a'));
-}
-
 }  // namespace
 }  // namespace transparency::fields

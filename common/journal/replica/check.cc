@@ -1,22 +1,20 @@
 #include "common/journal/replica/check.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/fields/references.h"
 #include "common/journal/replay.h"
 #include "common/journal/replica/workbench.h"
 #include "common/journal/table.h"
-#include "google/api/resource.pb.h"
 
 namespace transparency::journal {
 namespace {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using resource::Item;
 using resource::Kind;
@@ -27,35 +25,6 @@ constexpr char kSelectPersonal[] =
 constexpr absl::Duration kLimit = absl::Hours(1);
 // Rows whose columns are compared in one statement.
 constexpr size_t kRowsAtOnce = 1000;
-
-using ReferenceVisitor =
-    std::function<void(const FieldDescriptor*, const std::string&)>;
-
-void VisitReferences(const Message& message, const ReferenceVisitor& visit) {
-  const auto* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  std::string scratch;
-  for (const FieldDescriptor* field : fields) {
-    const bool repeated = field->is_repeated();
-    const int count = repeated ? reflection->FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-        VisitReferences(repeated
-                            ? reflection->GetRepeatedMessage(message, field, i)
-                            : reflection->GetMessage(message, field),
-                        visit);
-      } else if (field->type() == FieldDescriptor::TYPE_STRING &&
-                 field->options().HasExtension(
-                     google::api::resource_reference)) {
-        visit(field, repeated ? reflection->GetRepeatedStringReference(
-                                    message, field, i, &scratch)
-                              : reflection->GetStringReference(message, field,
-                                                               &scratch));
-      }
-    }
-  }
-}
 
 class Checker {
  public:
@@ -163,18 +132,17 @@ class Checker {
           stored.FindLive(ParentOf(item.name())) == nullptr) {
         Problem(item.name(), ": its parent is not there");
       }
-      VisitReferences(item.message(&scratch), [&](const FieldDescriptor* field,
-                                                  const std::string& name) {
-        const auto& type =
-            field->options().GetExtension(google::api::resource_reference);
-        const bool ours = catalogue_.ByType(type.type()) != nullptr ||
-                          catalogue_.ByName(name) != nullptr;
-        if (name.empty() || absl::StartsWith(name, "//") || !ours) return;
-        if (stored.FindLive(name) == nullptr) {
-          Problem(item.name(), ": ", field->name(), " refers to ", name,
-                  ", which there is not");
-        }
-      });
+      fields::VisitReferences(
+          item.message(&scratch), [&](const fields::Reference& reference) {
+            const std::string& name = reference.name();
+            const bool ours = catalogue_.ByType(reference.type()) != nullptr ||
+                              catalogue_.ByName(name) != nullptr;
+            if (reference.is_foreign() || !ours) return;
+            if (stored.FindLive(name) == nullptr) {
+              Problem(item.name(), ": ", reference.path(), " refers to ", name,
+                      ", which there is not");
+            }
+          });
       return true;
     });
   }

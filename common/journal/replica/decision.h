@@ -43,9 +43,6 @@ class Decision {
   virtual absl::Status ErasePersonal(absl::string_view name,
                                      absl::string_view reason) = 0;
 
-  // A random id of 26 lower-case letters and digits that begins with a letter.
-  virtual std::string RandomId() = 0;
-
   // The live resource of this name and type that the caller may see;
   // NOT_FOUND otherwise.
   template <class T>

@@ -1,11 +1,12 @@
 #include "common/journal/replica/workbench.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/base/bytes.h"
 #include "common/base/digest.h"
+#include "common/base/times.h"
 #include "common/journal/json.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/timestamp.pb.h"
 
 namespace transparency::journal {
@@ -19,27 +20,14 @@ using resource::ItemPtr;
 using resource::Kind;
 
 constexpr size_t kSaltBytes = 16;  // of personal fields
-constexpr size_t kIdLength = 26;
-constexpr char kIdLetters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr char kClockStep[] = "clock";
 
-absl::Status Misuse(absl::string_view what) {
-  return status::Refuse(absl::StatusCode::kInternal, "DEFECT", what);
-}
+absl::Status Misuse(absl::string_view what) { return status::Defect(what); }
 
 void SetTime(Message* message, const FieldDescriptor* field, absl::Time time) {
   if (field == nullptr) return;
-  const int64_t micros = absl::ToUnixMicros(time);
-  int64_t seconds = micros / 1000000;
-  int64_t rest = micros % 1000000;
-  if (rest < 0) {
-    --seconds;
-    rest += 1000000;
-  }
-  auto* stamp = static_cast<Timestamp*>(
-      message->GetReflection()->MutableMessage(message, field));
-  stamp->set_seconds(seconds);
-  stamp->set_nanos(static_cast<int32_t>(rest) * 1000);
+  *static_cast<Timestamp*>(message->GetReflection()->MutableMessage(
+      message, field)) = times::ToTimestamp(time);
 }
 
 // Gives `to` the field as `from` has it, set or not.
@@ -73,7 +61,7 @@ absl::Status Exists(const Item& item) {
 std::string PersonalBytes(const Item* item) {
   if (item == nullptr || item->kind().personal_fields.empty()) return "";
   const std::unique_ptr<Message> personal = item->PersonalOnly();
-  return personal == nullptr ? "" : SerializeDeterministic(*personal);
+  return personal == nullptr ? "" : DeterministicBytes(*personal);
 }
 
 // Moves the personal fields of `message` into a message of their own; null when
@@ -100,7 +88,7 @@ struct Draft {
     message->GetReflection()->ClearField(message.get(), kind.etag_field);
     personal = TakePersonal(kind, message.get());
     const std::string bytes =
-        personal == nullptr ? "" : SerializeDeterministic(*personal);
+        personal == nullptr ? "" : DeterministicBytes(*personal);
     salt = previous == nullptr ? "" : previous->personal_salt();
     if (bytes == PersonalBytes(previous)) return;
     change = personal == nullptr ? PendingChange::Personal::kErase
@@ -142,17 +130,6 @@ absl::optional<std::string> PublicDigest(const Item& item) {
   form->GetReflection()->ClearField(form.get(), kind.etag_field);
   TakePersonal(kind, form.get());
   return digest::Sha256(CanonicalJson(*form));
-}
-
-std::string SerializeDeterministic(const Message& message) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializePartialToCodedStream(&coded);
-  }
-  return bytes;
 }
 
 // ---- Workbench ----
@@ -324,22 +301,6 @@ absl::StatusOr<ItemPtr> CommandDecision::Put(const Message& resource,
 absl::Status CommandDecision::ErasePersonal(absl::string_view name,
                                             absl::string_view reason) {
   return bench_->ErasePersonal(name, Source("", reason));
-}
-
-std::string CommandDecision::RandomId() {
-  constexpr size_t kLetters = 26;
-  constexpr size_t kCharacters = sizeof(kIdLetters) - 1;
-  std::string id;
-  while (id.size() < kIdLength) {
-    for (const char byte : digest::RandomBytes(kIdLength)) {
-      // The first is a letter; what does not divide evenly is thrown away.
-      const size_t range = id.empty() ? kLetters : kCharacters;
-      const auto value = static_cast<unsigned char>(byte);
-      if (value >= 256 / range * range || id.size() == kIdLength) continue;
-      id.push_back(kIdLetters[value % range]);
-    }
-  }
-  return id;
 }
 
 absl::StatusOr<const Item*> CommandDecision::Find(

@@ -100,7 +100,6 @@ class CommandDecision : public Decision {
       absl::string_view reason) override;
   absl::Status ErasePersonal(absl::string_view name,
                              absl::string_view reason) override;
-  std::string RandomId() override;
 
  protected:
   absl::StatusOr<const resource::Item*> Find(
@@ -115,9 +114,6 @@ class CommandDecision : public Decision {
   std::string method_;  // its simple name
   std::string request_id_;
 };
-
-// The same message always gives the same bytes.
-std::string SerializeDeterministic(const google::protobuf::Message& message);
 
 // Of the public form's RFC 8785 JSON, less etag and personal fields, which no
 // journal holds; absent where the public sees nothing.

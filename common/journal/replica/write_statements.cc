@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/bytes.h"
 #include "common/journal/replica/batch.h"
 
 namespace transparency::journal {
@@ -111,7 +112,7 @@ void AddPersonal(const std::vector<PendingChange>& changes,
     }
     put.push_back(name);
     salts.push_back(change->item->personal_salt());
-    bodies.push_back(SerializeDeterministic(*change->item->PersonalOnly()));
+    bodies.push_back(DeterministicBytes(*change->item->PersonalOnly()));
   }
   if (!put.empty()) {
     statements->push_back({kPutPersonal, {}});

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "common/rpc/server/service_core.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 
 namespace transparency::rpc {
 namespace {
@@ -94,9 +94,8 @@ class Handler final : public StreamHandler {
   }
 
   void OnHalfClose() override {
-    writer_->Finish(status::Refuse(absl::StatusCode::kInvalidArgument,
-                                   "MALFORMED_REQUEST",
-                                   "the call came without a request message"));
+    writer_->Finish(
+        status::Malformed("the call came without a request message"));
   }
 
   void OnWritten(bool ok) override { writer_->Written(ok); }

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "common/status/refusals.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/descriptor_database.h"
@@ -171,8 +172,8 @@ void NotFound(absl::string_view what, ServerReflectionResponse* response) {
 void Conversation::OnMessage(grpc::ByteBuffer message) {
   ServerReflectionRequest request;
   if (!Parse(message, &request)) {
-    return stream_->Finish(absl::InvalidArgumentError(
-        "the message is not a ServerReflectionRequest"));
+    return stream_->Finish(
+        status::Malformed("the message is not a ServerReflectionRequest"));
   }
   ServerReflectionResponse response;
   response.set_valid_host(request.host());

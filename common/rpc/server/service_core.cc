@@ -12,6 +12,7 @@
 #include "common/rpc/server/stream_call.h"
 #include "common/rpc/status_mapping.h"
 #include "common/rpc/text_bytes.h"
+#include "common/status/refusals.h"
 #include "common/status/status.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -43,8 +44,7 @@ spdlog::level::level_enum LevelOf(int code) {
 absl::Status CheckAccess(type::v1::Access access, const Caller& caller) {
   if (access == type::v1::PUBLIC) return absl::OkStatus();
   if (caller.anonymous()) {
-    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                          "this method needs a bearer token");
+    return status::TokenUnknown("this method needs a bearer token");
   }
   if (access == type::v1::STAFF && !caller.HasRole(kStaffRole)) {
     return status::Refuse(absl::StatusCode::kPermissionDenied, "ROLE_MISSING",
@@ -141,7 +141,7 @@ absl::Status GenericService::Core::Admit(
 
   const Row* row = served.row;
   if (draining() && !(row != nullptr && row->built_in && unary)) {
-    return DrainingStatus();
+    return status::Draining();
   }
   if (!headers.ok()) return headers;
   if (row == nullptr &&
@@ -150,9 +150,7 @@ absl::Status GenericService::Core::Admit(
                           "there is no such method here");
   }
   if (arrival->deadline <= now) {
-    return status::Refuse(absl::StatusCode::kDeadlineExceeded,
-                          "DEADLINE_PASSED",
-                          "the deadline had passed when the call came");
+    return status::DeadlinePassed("the deadline had passed when the call came");
   }
   // Whether the process lives is told however much it has to do.
   if (row != nullptr && row->built_in && unary) return absl::OkStatus();
@@ -282,8 +280,8 @@ absl::Status GenericService::Core::RecheckCaller(const Call& call) const {
       again.caller->roles == call.caller().roles) {
     return absl::OkStatus();
   }
-  return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                        "the bearer token was revoked, or its roles changed");
+  return status::TokenUnknown(
+      "the bearer token was revoked, or its roles changed");
 }
 
 absl::Status GenericService::Core::TakeHeaders(
@@ -341,8 +339,7 @@ absl::Status GenericService::Core::ResolveCaller(Arrival* arrival) const {
   for (const auto& [key, value] : arrival->headers) {
     if (key != "authorization") continue;
     if (authorization != nullptr) {
-      return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                            "the call has two authorization headers");
+      return status::TokenUnknown("the call has two authorization headers");
     }
     authorization = &value;
   }
@@ -353,8 +350,7 @@ absl::Status GenericService::Core::ResolveCaller(Arrival* arrival) const {
     arrival->caller = options_.callers->Find(*token);
   }
   if (arrival->caller == nullptr) {
-    return status::Refuse(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                          "the bearer token is not known here");
+    return status::TokenUnknown("the bearer token is not known here");
   }
   return absl::OkStatus();
 }
@@ -424,8 +420,7 @@ absl::Status GenericService::Core::ReadRequest(
     const auto& type = *message->GetDescriptor();
     const std::string text = TextNotUtf8(ToString(bytes), type);
     if (!text.empty()) return status::InvalidField(text, "is not UTF-8");
-    return status::Refuse(
-        absl::StatusCode::kInvalidArgument, "MALFORMED_REQUEST",
+    return status::Malformed(
         absl::StrCat("the request's bytes are not a ", type.full_name()));
   }
   return options_.check_request ? options_.check_request(*message)
@@ -457,7 +452,7 @@ void GenericService::Core::StartDraining() {
     draining_.store(true);
     for (StreamCall* stream : streams_) streams.push_back(stream->Share());
   }
-  for (const auto& stream : streams) stream->EndWith(DrainingStatus());
+  for (const auto& stream : streams) stream->EndWith(status::Draining());
 }
 
 bool GenericService::Core::Register(StreamCall* stream) {
@@ -475,8 +470,7 @@ void GenericService::Core::Unregister(StreamCall* stream) {
 absl::Status OverShare(SharedPlace::Taken taken, const SharedPlace& place,
                        absl::string_view what) {
   const bool full = taken == SharedPlace::Taken::kFull;
-  absl::Status status = status::RetryLater(
-      absl::StatusCode::kResourceExhausted, "OVERLOADED",
+  absl::Status status = status::Overloaded(
       full ? absl::StrCat("the process has as many ", what, " as it may, ",
                           place.seats())
            : absl::StrCat("one caller may have ", place.per_caller(), " ", what,
@@ -489,21 +483,6 @@ absl::Status OverShare(SharedPlace::Taken taken, const SharedPlace& place,
       what, " at a time: ", full ? place.seats() : place.per_caller()));
   status::AddDetail(&status, quota);
   return status;
-}
-
-absl::Status AbandonedStatus(const Call& call) {
-  if (absl::Now() >= call.deadline()) {
-    return status::Refuse(absl::StatusCode::kDeadlineExceeded,
-                          "DEADLINE_PASSED", "the call's time ran out");
-  }
-  return status::Refuse(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                        "the caller went away");
-}
-
-absl::Status DrainingStatus() {
-  return status::RetryLater(absl::StatusCode::kUnavailable, "DRAINING",
-                            "the process is being stopped; call another",
-                            absl::Milliseconds(100));
 }
 
 void SendableHeaders(Call* call, grpc::GenericServerContext* context) {

@@ -155,9 +155,6 @@ class GenericService::Core {
 // RESOURCE_EXHAUSTED of a caller, or of all, who have what they may.
 absl::Status OverShare(SharedPlace::Taken taken, const SharedPlace& place,
                        absl::string_view what);
-// The status of a call whose client has gone or whose time is over.
-absl::Status AbandonedStatus(const Call& call);
-absl::Status DrainingStatus();
 
 // Runs `work`; what it throws becomes INTERNAL with the exception's text, which
 // goes to the log and never to a client.

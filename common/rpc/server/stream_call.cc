@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "common/rpc/status_mapping.h"
+#include "common/status/refusals.h"
 
 namespace transparency::rpc {
 
@@ -22,7 +23,7 @@ void StreamCall::Start(const StreamFactory& factory) {
   // A drain that finds the stream waits until it has a handler to tell.
   absl::MutexLock lock(&reactions_);
   registered_ = endless && core_->Register(this);
-  if (endless && !registered_) return Finish(DrainingStatus());
+  if (endless && !registered_) return Finish(status::Draining());
   const absl::Status started = Guarded([&]() -> absl::Status {
     auto handler = factory(shared_from_this());
     if (!handler.ok()) return handler.status();

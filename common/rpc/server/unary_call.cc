@@ -7,7 +7,7 @@
 #include "common/fields/masks.h"
 #include "common/rpc/server/service_core.h"
 #include "common/rpc/status_mapping.h"
-#include "common/status/status.h"
+#include "common/status/refusals.h"
 #include "google/protobuf/message.h"
 
 namespace transparency::rpc {
@@ -134,9 +134,7 @@ void UnaryCall::OnReadDone(bool ok) {
   if (received_.exchange(true, std::memory_order_acq_rel)) return;
   if (answered_.load(std::memory_order_acquire)) return;
   if (!ok) {
-    return Answer(status::Refuse(absl::StatusCode::kInvalidArgument,
-                                 "MALFORMED_REQUEST",
-                                 "the call came without a request message"));
+    return Answer(status::Malformed("the call came without a request message"));
   }
   std::unique_ptr<google::protobuf::Message> request(
       served_->row->prototype->New());
@@ -238,8 +236,7 @@ void UnaryCall::RunInPool(std::unique_ptr<google::protobuf::Message> request) {
         }
       });
   if (!accepted) {
-    Answer(status::RetryLater(absl::StatusCode::kResourceExhausted,
-                              "OVERLOADED", "too many reads wait already",
+    Answer(status::Overloaded("too many reads wait already",
                               absl::Milliseconds(200)));
   }
 }

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "absl/time/clock.h"
+#include "common/base/bytes.h"
 #include "common/base/digest.h"
 #include "common/journal/json.h"
 #include "common/journal/replica/tests/workshop.h"
@@ -180,7 +181,7 @@ TEST_F(WriterPersonalTest, NothingConfirmsAGuessAtWhatWasErased) {
   test::Person personal;
   personal.set_email(person.email());
   *personal.mutable_phones() = person.phones();
-  const std::string body = SerializeDeterministic(personal);
+  const std::string body = DeterministicBytes(personal);
   const auto make = [&](const std::string& plain, const std::string& whole) {
     Command command = TestReplica::Call(
         [&](Decision& decision) -> absl::StatusOr<std::string> {

@@ -184,22 +184,6 @@ TEST_F(WriterTest, HiddenResourcesAreNotFoundInADecision) {
             "RESOURCE_NOT_FOUND");
 }
 
-TEST_F(WriterTest, RandomIdsAreNamesOfTheirOwn) {
-  TestReplica& replica = NewReplica();
-  auto result = replica.Do(TestReplica::Call([](Decision& decision) {
-    std::string last;
-    for (int i = 0; i < 100; ++i) {
-      const std::string id = decision.RandomId();
-      EXPECT_THAT(id, testing::MatchesRegex("[a-z][a-z0-9]+"));
-      EXPECT_EQ(id.size(), 26u);
-      EXPECT_NE(id, last);
-      last = id;
-    }
-    return absl::StatusOr<std::string>("");
-  }));
-  EXPECT_TRUE(result.ok());
-}
-
 // ---- request ids ----
 
 TEST_F(WriterTest, TheSameRequestIdGetsTheFirstAnswer) {
