@@ -1,5 +1,7 @@
 #include "common/log/log.h"
 
+#include <unistd.h>
+
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -8,11 +10,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "common/log/log_file.h"
+#include "common/log/log_pipe.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "spdlog/formatter.h"
 #include "spdlog/sinks/base_sink.h"
-#include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
 namespace transparency::log {
@@ -71,6 +73,37 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
   const std::unique_ptr<LogFile> file_;
 };
 
+// Lines to standard error. What nobody takes there is dropped, for a call must
+// not wait for whoever reads the log; once there is room again a line tells how
+// many are missing.
+class StandardErrorSink : public spdlog::sinks::base_sink<std::mutex> {
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (dropped_ > 0) {
+      const std::string text =
+          absl::StrCat(dropped_, " lines were dropped, since nobody took them");
+      if (!Write({message.time, spdlog::source_loc{}, "text",
+                  spdlog::level::warn, text})) {
+        ++dropped_;
+        return;
+      }
+      dropped_ = 0;
+    }
+    if (!Write(message)) ++dropped_;
+  }
+
+  bool Write(const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return pipe_.Write(absl::string_view(line.data(), line.size()));
+  }
+
+  void flush_() override {}
+
+  LogPipe pipe_{STDERR_FILENO};
+  int64_t dropped_ = 0;
+};
+
 // Before SetUpLog (in tests) members go where the default logger writes.
 spdlog::logger& MembersLogger() {
   static const auto* const kLogger = [] {
@@ -123,7 +156,7 @@ size_t CharacterLength(absl::string_view text) {
 absl::Status SetUpLog(const LogOptions& options) {
   spdlog::sink_ptr sink;
   if (options.file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    sink = std::make_shared<StandardErrorSink>();
   } else {
     auto file = LogFile::Open(options.file, options.file_bytes, options.files);
     if (!file.ok()) return file.status();

@@ -22,8 +22,9 @@ struct LogOptions {
 
 // Sends spdlog's default logger, LogLine and the logs of gRPC and protobuf
 // where the options say, as JSON lines; each is with the operating system when
-// the call that logs it returns. Called by main, before threads are started.
-// Fails, and changes nothing, when the file cannot be written.
+// the call that logs it returns, but what standard error has no room for, which
+// is dropped and counted in a later line. Called by main, before threads are
+// started. Fails, and changes nothing, when the file cannot be written.
 absl::Status SetUpLog(const LogOptions& options);
 
 // One line, written when it goes out of scope, unless its level is not logged.

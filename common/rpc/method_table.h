@@ -35,7 +35,9 @@ using ServerStreamHandler = std::function<absl::Status(
 
 // Where a direct handler runs: on the thread that received the call (it looks
 // at no more than some 1,000 resources); there for ReadPool::kSlice and, when
-// that is not enough, anew on the read pool; or on the read pool at once.
+// that is not enough, anew on the read pool; or on the read pool at once. A
+// call that was held back before its handler runs on the pool, whatever its
+// place.
 enum class Place { kInline, kTried, kPool };
 
 // One method as it is served.

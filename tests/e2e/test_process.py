@@ -1,6 +1,8 @@
 """What every process is as a program: flags, ports, subcommands, health, metrics, log, and its end."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -341,6 +343,39 @@ def test_log_file(suite, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("own.log*")) == ["own.log", "own.log.1", "own.log.2"]
     assert all(path.stat().st_size <= 20000 for path in tmp_path.glob("own.log*"))
     assert process.log.read_text() == ""
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up(suite, tmp_path):
+    """Standard error is a pipe that is full: changes are answered all the same, and the log says what is missing."""
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        process = suite.service("standards", wrap=("sh", "-c", f'exec "$@" 2>"{fifo}"', "sh"))
+        stub = rpc.StandardsServiceStub(channel(process))
+
+        def create(name):
+            request = organization_pb2.CreateOrganizationRequest(
+                organization_id=name, organization=organization_pb2.Organization(display_name=name))
+            stub.CreateOrganization(request, timeout=20, metadata=bearer(suite.staff))
+
+        def written():
+            text = b""
+            with contextlib.suppress(BlockingIOError):
+                while chunk := os.read(reader, 1 << 16):
+                    text += chunk
+            return [json.loads(line) for line in text.decode().splitlines()]
+        for number in range(500):
+            create(f"unread-{number}")
+        calls = [line for line in written() if line["message"] == "call"]
+        assert 50 < len(calls) < 500
+        create("read-again")
+        seen = []
+        wait_until(lambda: seen.extend(written()) or any(line["message"] == "call" for line in seen), "the next line")
+        missing, = (line["message"] for line in seen if "were dropped" in line["message"])
+        assert len(calls) + int(missing.split()[0]) >= 500
+    finally:
+        os.close(reader)
 
 
 def test_drains_while_a_slow_call_runs(suite):

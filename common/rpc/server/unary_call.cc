@@ -192,7 +192,11 @@ void UnaryCall::Dispatch(std::unique_ptr<google::protobuf::Message> request,
                          bool at_once) {
   const Row& row = *served_->row;
   if (row.unary) return RunAsync(std::move(request));
-  if (row.place == Place::kInline) return Answer(RunDirect(request.get()));
+  // What has waited is resumed on a thread that has other things to do: the
+  // writer's has changes to answer.
+  if (row.place == Place::kInline && at_once) {
+    return Answer(RunDirect(request.get()));
+  }
   // Whoever has reads in the pool has his turns there.
   if (row.place == Place::kTried && at_once && core_->pool().HasNoneOf(*this) &&
       Try(request.get())) {

@@ -380,6 +380,30 @@ TEST(Pool, AReadThatWasHeldBackIsNotTriedWhereTheWaitEnds) {
   waiter.join();
 }
 
+TEST(Pool, AReadThatWasHeldBackLeavesTheThreadThatEndedItsWait) {
+  for (const Place place : {Place::kInline, Place::kTried, Place::kPool}) {
+    std::thread waiter;
+    ServiceOptions options;
+    options.admission = [&waiter](const std::shared_ptr<Call>&,
+                                  std::function<void(absl::Status)> resume) {
+      waiter = std::thread(
+          [resume = std::move(resume)] { resume(absl::OkStatus()); });
+      return false;
+    };
+    TrialServer server(options, place);
+    std::thread::id ran_on;
+    server.scan = [&](Call&, const Text& text) {
+      ran_on = std::this_thread::get_id();
+      return text.SerializeAsString();
+    };
+    grpc::ClientContext context;
+    Text answer;
+    EXPECT_TRUE(server.Stub()->Scan(&context, MakeText("x"), &answer).ok());
+    EXPECT_NE(ran_on, waiter.get_id());
+    waiter.join();
+  }
+}
+
 TEST(Pool, WhoeverHasAReadInThePoolIsNotTried) {
   ServiceOptions options;
   options.pool_threads = 3;  // of which two may go on at one time
