@@ -83,6 +83,15 @@ def fail(code, message, details=b""):
     return refuse
 
 
+def history_changed(context, message):
+    """As services refuse it, with an ErrorInfo."""
+    from google.rpc import error_details_pb2, status_pb2
+    status = status_pb2.Status(code=grpc.StatusCode.FAILED_PRECONDITION.value[0], message=message)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="HISTORY_CHANGED", domain="standards.transparency"))
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
 class FakeJournal(FakeOwner):
     """A service's WatchChanges over a list of names that a test writes; survives the loss of its server."""
 
@@ -108,7 +117,7 @@ class FakeJournal(FakeOwner):
         if request.resume_token:
             revision, _, history = request.resume_token.partition(".")
             if history != self.history:
-                context.abort(grpc.StatusCode.FAILED_PRECONDITION, "another history")
+                history_changed(context, "another history")
             sent = int(revision)
         else:
             sent = len(self.entries)
@@ -124,7 +133,7 @@ class FakeJournal(FakeOwner):
             for name in fresh:
                 sent += 1
                 if request.resume_token and sent == self.deletion:
-                    context.abort(grpc.StatusCode.FAILED_PRECONDITION, "something was deleted")
+                    history_changed(context, "something was deleted")
                 yield event(type="CHANGED", name=name, resume_token=self.token(sent)).SerializeToString()
 
     def kill(self):

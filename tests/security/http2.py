@@ -3,6 +3,10 @@
 import contextlib
 import socket
 import struct
+import threading
+
+# A call that a stranger may make and that gets long answers.
+REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
@@ -100,3 +104,14 @@ class Connection:
 
     def __exit__(self, *_):
         self.close()
+
+
+def drain(connection):
+    """Takes what comes, so that the peer is never stopped by us."""
+    def run():
+        with contextlib.suppress(TimeoutError):
+            for _ in connection.frames():
+                pass
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread

@@ -10,24 +10,13 @@ import pytest
 
 import clients
 import contract
-from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, Connection,
-                   call_headers, frame, message)
+from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, REFLECT, RST_STREAM, SETTINGS,
+                   Connection, call_headers, drain, frame, message)
 from suite import Http, wait_until
 from victim import Victim, resident_mb
 
 GET = "/transparency.standards.v1.StandardsService/GetOrganization"
 BATCH = "/transparency.standards.v1.StandardsService/BatchGetOrganizations"
-REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-
-
-def drain(connection):
-    """Takes what comes, so that the peer is never stopped by us."""
-    def run():
-        for _ in connection.frames():
-            pass
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
 
 
 class Peak:

@@ -8,7 +8,8 @@ import pytest
 
 import clients
 import contract
-from http2 import END_HEADERS, END_STREAM, HEADERS, DATA, Connection, call_headers, frame, message
+from http2 import (DATA, END_HEADERS, END_STREAM, HEADERS, REFLECT, Connection, call_headers, drain, frame,
+                   message)
 from suite import wait_until
 
 GET = "/transparency.standards.v1.StandardsService/GetOrganization"
@@ -117,3 +118,47 @@ def test_what_the_gateway_alone_may_say_is_not_believed_of_others(whole):
         get = channel.unary_unary(GET)
         # It would be held for a second.
         get(ietf, metadata=[("x-seen-revision", "99999999.00000000")], timeout=0.8)
+
+
+def hold_answers(process, path, data, end, source, stop):
+    """Asks for long answers, few enough to be let, and takes nothing of them; again when it is cut off."""
+    call = call_headers(path)
+    while not stop.is_set():
+        with contextlib.suppress(OSError), \
+                Connection(process.grpc_port, initial_window_size=0, source=source) as connection:
+            drained = drain(connection)
+            for stream in range(1, 801, 2):
+                connection.send(frame(HEADERS, END_HEADERS, stream, call) + frame(DATA, end, stream, message(data)))
+            while drained.is_alive() and not stop.wait(0.1):
+                pass
+
+
+def test_a_change_is_never_told_as_refused_for_want_of_room_for_its_answer(whole, front):
+    """Strangers at six addresses hold all the bytes of answers that there may be."""
+    channel = clients.channel(front)
+    get = channel.unary_unary(GET)
+    create = channel.unary_unary("/transparency.standards.v1.StandardsService/CreateOrganization")
+
+    def change(organization):
+        request = contract.request(
+            "standards", "CreateOrganization", organization_id=organization, organization={
+                "display_name": organization, "other_names": [f"{i} {organization} " + "é" * 250 for i in range(50)]})
+        return reason_of(create, request.SerializeToString(), metadata=clients.bearer(whole.staff), timeout=20)
+    assert change("roomy") == "OK"
+    read = contract.request("standards", "GetOrganization", name="organizations/roomy").SerializeToString()
+    # file_containing_symbol of the gateway's service.
+    question = b"\x22\x26transparency.gateway.v1.GatewayService"
+    stop = threading.Event()
+    holders = [threading.Thread(target=hold_answers, args=(front, *asked, f"127.0.0.{80 + i}", stop))
+               for i, asked in enumerate([(REFLECT, question, 0)] * 5 + [(GET, read, END_STREAM)])]
+    for holder in holders:
+        holder.start()
+    try:
+        wait_until(lambda: reason_of(get, read, timeout=20) == "OVERLOADED", "no room", 60)
+        told = {change(f"roomless-{i}") for i in range(10)}
+        assert told <= {"OK", "OUTCOME_UNKNOWN"}, told
+    finally:
+        stop.set()
+        for holder in holders:
+            holder.join()
+        channel.close()

@@ -199,7 +199,12 @@ bool GenericService::Core::HoldBytes(const Call& call, size_t bytes,
   return true;
 }
 
-absl::Status GenericService::Core::TooMuchUntaken() const {
+absl::Status GenericService::Core::TooMuchUntaken(const Served& served) const {
+  if (!served.read_only()) {
+    return status::OutcomeUnknown(
+        "There is no room to hold the answer until it is taken: whether the "
+        "change was made is not told. Ask again with the same request_id.");
+  }
   return OverShare(SharedPlace::Taken::kOverShare, bytes_place_,
                    "bytes of answers that are yet to be taken");
 }

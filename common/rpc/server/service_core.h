@@ -37,6 +37,14 @@ struct Served {
     return descriptor != nullptr &&
            (descriptor->client_streaming() || descriptor->server_streaming());
   }
+  // Whether it is known that a call changes nothing.
+  bool read_only() const {
+    return row != nullptr
+               ? row->read_only
+               : descriptor != nullptr &&
+                     descriptor->options().idempotency_level() ==
+                         google::protobuf::MethodOptions::NO_SIDE_EFFECTS;
+  }
 };
 
 class StreamCall;
@@ -61,7 +69,7 @@ class GenericService::Core {
   // Takes seats for the bytes of one message to this call's client. False when
   // the client leaves as many untaken as it may.
   bool HoldBytes(const Call& call, size_t bytes, Seats* seats);
-  absl::Status TooMuchUntaken() const;
+  absl::Status TooMuchUntaken(const Served& served) const;
   // Counts a call that is refused before anything is read. The connection of a
   // client that leaves more of them untaken than it may is closed.
   void HoldRefusal(const std::string& peer, Arrival* arrival);

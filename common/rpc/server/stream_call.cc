@@ -46,10 +46,10 @@ void StreamCall::Read() {
 void StreamCall::Write(grpc::ByteBuffer message, bool more_follows) {
   absl::MutexLock lock(&mutex_);
   if (finished_ || writing_) return;
-  writing_ = true;
   if (!core_->HoldBytes(*this, message.Length(), &held_)) {
-    return core_->EndSoon(shared_from_this(), core_->TooMuchUntaken());
+    return core_->EndSoon(shared_from_this(), core_->TooMuchUntaken(*served_));
   }
+  writing_ = true;
   outgoing_.Swap(&message);
   // gRPC 1.51 lets headers wait too that go out with such a message, and tells
   // of neither before something else is written on the connection.

@@ -116,7 +116,7 @@ void UnaryCall::Answer(absl::StatusOr<std::string> answer) {
   Answered();
   if (answer.ok() && read_mask_) answer = Masked(*answer);
   if (answer.ok() && !core_->HoldBytes(*this, answer->size(), &held_)) {
-    answer = core_->TooMuchUntaken();
+    answer = core_->TooMuchUntaken(*served_);
   }
   core_->AwaitTaking(this);
   SendableHeaders(this, &wire_->context());

@@ -183,6 +183,30 @@ TEST_F(LimitsTest, AnAnswerBeyondTheShareOfBytesIsRefused) {
   EXPECT_EQ(ReasonOf(status), "OVERLOADED") << status.error_message();
 }
 
+TEST_F(LimitsTest, AChangeWhoseAnswerIsBeyondTheShareIsNotToldAsRefused) {
+  server_->change = [](std::shared_ptr<Call>, auto, const UnaryDone& done) {
+    done(MakeText(std::string(2 << 20, 'x')).SerializeAsString());
+  };
+  grpc::ClientContext context;
+  Text answer;
+  const grpc::Status status =
+      server_->Stub()->Change(&context, MakeText("x"), &answer);
+  EXPECT_EQ(ReasonOf(status), "OUTCOME_UNKNOWN") << status.error_message();
+}
+
+TEST_F(LimitsTest, AStreamIsToldOfAMessageBeyondTheShare) {
+  server_->count = [](auto, auto, const std::shared_ptr<AnswerWriter>& writer) {
+    writer->Write(MakeText(std::string(2 << 20, 'x')));
+    return absl::OkStatus();
+  };
+  grpc::ClientContext context;
+  const auto stream = server_->Stub()->Count(&context, MakeText("x"));
+  Text text;
+  EXPECT_FALSE(stream->Read(&text));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(ReasonOf(status), "OVERLOADED") << status.error_message();
+}
+
 // A stream of a caller with a token, which says nothing until it ends.
 class OpenStream {
  public:
