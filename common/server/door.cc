@@ -335,6 +335,9 @@ void Door::Forget(uint64_t id) {
   }
   const auto named = by_peer_.find(found->second.peer);
   if (named != by_peer_.end() && named->second == id) by_peer_.erase(named);
+  // Closing does not suffice: epoll goes on telling of the socket as long as
+  // gRPC has it, which is until the last call on it is over.
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, found->second.descriptor, nullptr);
   close(found->second.descriptor);
   guests_.erase(found);
   open_.Set(static_cast<double>(guests_.size()));

@@ -225,6 +225,38 @@ TEST_F(ProcessTest, ACallThatOverstaysTheDrainIsCutOff) {
   runner_.join();
 }
 
+TEST_F(ProcessTest, AConnectionThatHasEndedCostsNothingWhileItsCallRuns) {
+  Make();
+  Start();
+  {
+    const auto stub = TrialService::NewStub(channel_);
+    grpc::ClientContext context;
+    Text request, answer;
+    request.set_text("wait");
+    absl::Notification ended;
+    stub->async()->Echo(&context, &request, &answer,
+                        [&ended](const grpc::Status&) { ended.Notify(); });
+    waiting_.WaitForNotification();
+    context.TryCancel();
+    ended.WaitForNotification();
+  }
+  channel_.reset();
+  const auto open = [this] {
+    return Fetch(process_->metrics_port(), http::verb::get, "/metrics").body;
+  };
+  while (open().find("\ngrpc_connections 0\n") == std::string::npos) {
+  }
+  const auto spent = [] {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return absl::DurationFromTimespec(time);
+  };
+  const absl::Duration before = spent();
+  EXPECT_FALSE(gate_.WaitForNotificationWithTimeout(absl::Milliseconds(500)));
+  EXPECT_LT(spent() - before, absl::Milliseconds(250));
+  gate_.Notify();
+}
+
 TEST_F(ProcessTest, ComponentsStopInReverseAndOnlyWhatHasStarted) {
   std::vector<std::string> seen;
   Process& process = Make();
