@@ -15,10 +15,11 @@ namespace transparency::journal {
 // A row of a resource beside the journal entry that its revision names.
 struct StoredRow {
   absl::string_view body;
-  // Of the entry; absent when there is none of the row's name and revision.
+  // The entry's salt; absent when no entry has the row's name and revision.
   absl::optional<absl::string_view> salt;
   absl::string_view body_commitment;
-  // Of kinds that have personal fields; absent for others.
+  // What the entry commits to of a kind's personal fields; absent when the kind
+  // has none.
   absl::optional<absl::string_view> personal_commitment;
   // Empty when nothing personal is stored.
   absl::string_view personal_salt;

@@ -9,11 +9,11 @@
 
 // Create (AIP-133) and Update (AIP-134, 161) of any kind, decided on the
 // writer's snapshot. The answer is the resource in the caller's form. Refusals:
-//   INVALID_ARGUMENT     fields of the resource, the mask or the id
-//   NOT_FOUND            the parent, or the resource to update
-//   ALREADY_EXISTS       RESOURCE_EXISTS, DELETED_EXISTS, or a rule's
-//   NOT_UNIQUE ABORTED              ETAG_MISMATCH FAILED_PRECONDITION
-//   REFERENCE_NOT_FOUND, or a rule of the kind
+//  * INVALID_ARGUMENT: fields of the resource, the mask or the id are wrong.
+//  * NOT_FOUND: there is no such parent, or no such resource to update.
+//  * ALREADY_EXISTS: RESOURCE_EXISTS, DELETED_EXISTS, or NOT_UNIQUE of a rule.
+//  * ABORTED: ETAG_MISMATCH.
+//  * FAILED_PRECONDITION: REFERENCE_NOT_FOUND, or what a rule of the kind says.
 namespace transparency::methods {
 
 absl::StatusOr<std::string> Create(const resource::Kind& kind,

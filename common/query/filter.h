@@ -23,8 +23,7 @@ class Node;
 //     text. Numbers, true and false as in JSON; enum values by name.
 //   * google.protobuf.Timestamp: RFC 3339 with an offset, in quotes or not, or
 //     timestamp("…"). Duration: 1.5s, or duration("…").
-//   * google.type.Date: 2019-12-31, 2019-12 or 2019. Both sides may be
-//   imprecise
+//   * google.type.Date: 2019-12-31, 2019-12 or 2019. Both sides may be vague,
 //     and a comparison matches where it surely holds: `date = 2019` what surely
 //     lies in 2019, `date != 2019` what surely does not, `date < 2019` what is
 //     surely earlier than all of it, `date <= 2019` surely not later.

@@ -10,8 +10,8 @@
 namespace transparency::gateway {
 
 // Calls owners' methods at their owners and the gateway's own at `own`, a
-// channel to this process (without a network between). What it is given
-// outlives every call.
+// channel to this process's own gRPC port. What it is given outlives every
+// call.
 class OwnerInvoker : public Invoker {
  public:
   OwnerInvoker(const Owners* owners, std::shared_ptr<grpc::Channel> own);

@@ -419,9 +419,12 @@ object Builder::Build() {
   AddErrorSchemas(files_, services_, comments_, &schemas_);
   object document;
   document["openapi"] = "3.1.0";
-  document["info"] = {{"title", "Transparency Suite"},
-                      {"version", options_.version},
-                      {"description", kDescription}};
+  document["info"] = {
+      {"title", "Transparency Suite"},
+      {"version", options_.version},
+      {"description", kDescription},
+      {"license",
+       {{"name", "Apache License 2.0"}, {"identifier", "Apache-2.0"}}}};
   document["servers"] = array{object{{"url", "/"}}};
   document["tags"] = Tags();
   document["paths"] = std::move(paths);

@@ -103,6 +103,7 @@ TEST_F(OpenApiTest, IsTheSameEachTime) {
 TEST_F(OpenApiTest, SaysWhatItIs) {
   EXPECT_EQ(Text("/openapi"), "3.1.0");
   EXPECT_EQ(Text("/info/version"), "7.8.9");
+  EXPECT_EQ(Text("/info/license/identifier"), "Apache-2.0");
   EXPECT_EQ(Json("/tags"),
             "[{\"name\":\"Garden\",\"description\":\"Keeps plants.\"}]");
 }
